@@ -1,0 +1,106 @@
+//! The directory after entries were cut out of the archive.
+
+use super::Rejection;
+use super::local::Extent;
+use super::reads::Record;
+use super::rewrite::{self, Values};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// An entry that a new file replaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cut {
+    /// The new file's name.
+    pub(super) by: String,
+    /// Where its directory record is.
+    pub(super) record_at: u64,
+    pub(super) extent: Extent,
+}
+
+/// The directory's records from the first that changes to the end, as they are after the cuts. They are the same
+/// for every buyer, so all plans share them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RewrittenDirectory {
+    /// Where the first of them begins in the base.
+    pub(super) from: u64,
+    #[serde(with = "super::base64_bytes")]
+    pub(super) bytes: Arc<[u8]>,
+    /// Their SHA-256, so that not every plan hashes them.
+    pub(super) sha256: [u8; 32],
+}
+
+/// The pass over the directory that leaves out the cut entries' records, and moves the offsets of those behind
+/// them. Offsets only become smaller, so every record keeps its length and all its other bytes (4.4.16).
+#[derive(Debug)]
+pub(super) struct DirectoryRewrite {
+    /// In the order of their local headers.
+    cuts: Vec<Cut>,
+    from: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+impl DirectoryRewrite {
+    pub(super) fn new(cuts: Vec<Cut>) -> Self {
+        Self {
+            cuts,
+            from: None,
+            bytes: Vec::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
+        if self.cuts.iter().any(|cut| cut.record_at == record.at) {
+            self.from.get_or_insert(record.at);
+            return Ok(());
+        }
+        let at = record.header.local_at;
+        let before = self.cuts.iter().take_while(|cut| cut.extent.start <= at);
+        let mut removed_bytes = 0_u64;
+        for Cut { extent, .. } in before {
+            if at < extent.end {
+                return Err(Rejection::Overlap {
+                    at,
+                    other: extent.start,
+                });
+            }
+            removed_bytes = removed_bytes.saturating_add(extent.end.saturating_sub(extent.start));
+        }
+        if self.from.is_none() && removed_bytes == 0 {
+            return Ok(());
+        }
+        let from = *self.from.get_or_insert(record.at);
+        let values = Values {
+            local_at: at.saturating_sub(removed_bytes),
+            ..Values::of(&record.header)
+        };
+        let moved = rewrite::central(record.bytes, &record.header, &values);
+        self.bytes
+            .extend(moved.ok_or(Rejection::Zip64Extra { at: record.at })?);
+        if self.bytes.len() > MAX_REWRITTEN_BYTES {
+            let size_bytes = self.bytes.len() as u64;
+            return Err(Rejection::TooLargeToRewrite {
+                at: from,
+                size_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> (Vec<Cut>, Option<RewrittenDirectory>) {
+        let sha256 = Sha256::digest(&self.bytes).into();
+        let bytes = self.bytes.into();
+        (
+            self.cuts,
+            self.from.map(|from| RewrittenDirectory {
+                from,
+                bytes,
+                sha256,
+            }),
+        )
+    }
+}
+
+/// What an index holds at most of a directory: that of some 80,000 entries. Many archives' indexes fit beside
+/// each other into the 128 MB of an isolate, and one into a KV value (25 MiB) as base64.
+pub(super) const MAX_REWRITTEN_BYTES: usize = 8 * 1024 * 1024;

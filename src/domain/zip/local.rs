@@ -1,0 +1,138 @@
+//! An entry's own part of the archive: local header, data, data descriptor.
+
+use super::format::{
+    CentralHeader, DESCRIPTOR_SIGNATURE, FLAG_DESCRIPTOR, LOCAL_FIXED_BYTES, LocalHeader, length,
+    u32_at, u64_at,
+};
+use super::reads::{Reads, Step};
+use super::{Field, Rejection};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Where an entry's parts lie in the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Extent {
+    /// From the local header's first byte.
+    pub(super) start: u64,
+    /// The compressed data.
+    pub(super) data: Range<u64>,
+    /// Past the data descriptor, if there is one.
+    pub(super) end: u64,
+}
+
+/// Finds out where an entry's parts lie, and checks that the local header and the descriptor say what the
+/// directory says (4.3.7, 4.3.9). `limit` is where the directory begins.
+pub(super) fn extent(
+    reads: &Reads,
+    header: &CentralHeader,
+    name: &[u8],
+    limit: u64,
+) -> Result<Step<Extent>, Rejection> {
+    let at = header.local_at;
+    let shown = || String::from_utf8_lossy(name).into_owned();
+    let missing = || Rejection::NoLocalHeader { at, name: shown() };
+    let within = |start: u64, bytes: u64| {
+        start
+            .checked_add(bytes)
+            .filter(|end| *end <= limit)
+            .map(|end| start..end)
+    };
+    let fixed = within(at, LOCAL_FIXED_BYTES).ok_or_else(missing)?;
+    let Some(bytes) = reads.bytes(&fixed) else {
+        return Ok(Step::Need(fixed));
+    };
+    let header_bytes = LocalHeader::header_bytes_of(bytes).ok_or_else(missing)?;
+    let whole = within(at, header_bytes).ok_or_else(missing)?;
+    let Some(bytes) = reads.bytes(&whole) else {
+        return Ok(Step::Need(whole));
+    };
+    let local = LocalHeader::parse(bytes, at)?.ok_or_else(missing)?;
+    let differs = |field| Rejection::LocalMismatch {
+        at,
+        name: shown(),
+        field,
+    };
+    compare(&local, bytes.get(local.name_range()), header, name)
+        .map_or(Ok(()), |field| Err(differs(field)))?;
+    let data = within(whole.end, header.compressed_bytes).ok_or_else(|| differs(Field::Size))?;
+    if header.flags & FLAG_DESCRIPTOR == 0 {
+        return Ok(Step::Ready(Extent {
+            start: at,
+            end: data.end,
+            data,
+        }));
+    }
+    let after = data.end..limit.min(data.end.saturating_add(MAX_DESCRIPTOR_BYTES));
+    let Some(bytes) = reads
+        .bytes(&after)
+        .or_else(|| after.is_empty().then_some(&[]))
+    else {
+        return Ok(Step::Need(after));
+    };
+    let broken = || Rejection::Descriptor {
+        at: data.end,
+        name: shown(),
+    };
+    let end = descriptor_bytes(bytes, header)
+        .and_then(|bytes| data.end.checked_add(bytes))
+        .ok_or_else(broken)?;
+    Ok(Step::Ready(Extent {
+        start: at,
+        data,
+        end,
+    }))
+}
+
+/// The first field in which a local header contradicts the directory. CRC and sizes may be zero where a
+/// descriptor follows (4.4.4).
+fn compare(
+    local: &LocalHeader,
+    local_name: Option<&[u8]>,
+    central: &CentralHeader,
+    name: &[u8],
+) -> Option<Field> {
+    let deferred = local.flags & FLAG_DESCRIPTOR != 0;
+    let agrees = |local: u64, central: u64| local == central || (deferred && local == 0);
+    if local_name != Some(name) {
+        return Some(Field::Name);
+    }
+    if local.method != central.method {
+        return Some(Field::Method);
+    }
+    if local.flags != central.flags {
+        return Some(Field::Flags);
+    }
+    if !agrees(local.crc.into(), central.crc.into()) {
+        return Some(Field::Crc);
+    }
+    let sizes_agree = agrees(local.compressed_bytes, central.compressed_bytes)
+        && agrees(local.uncompressed_bytes, central.uncompressed_bytes);
+    (!sizes_agree).then_some(Field::Size)
+}
+
+/// The length of the descriptor that `bytes` begin with: with or without signature, with sizes of four or of
+/// eight bytes (4.3.9). Writers do all four, so the one that says what the directory says is taken.
+fn descriptor_bytes(bytes: &[u8], central: &CentralHeader) -> Option<u64> {
+    let signed = u32_at(bytes, 0) == Some(DESCRIPTOR_SIGNATURE);
+    let unsigned = [(0, 12), (0, 20)];
+    let all = [(4, 16), (4, 24)]
+        .into_iter()
+        .filter(|_| signed)
+        .chain(unsigned);
+    let fits = |(start, end): (usize, usize)| {
+        let body = bytes.get(start..end)?;
+        let (compressed, uncompressed) = if body.len() == 12 {
+            (u32_at(body, 4)?.into(), u32_at(body, 8)?.into())
+        } else {
+            (u64_at(body, 4)?, u64_at(body, 12)?)
+        };
+        let same = u32_at(body, 0)? == central.crc
+            && compressed == central.compressed_bytes
+            && uncompressed == central.uncompressed_bytes;
+        same.then(|| length(bytes.get(..end).unwrap_or_default()))
+    };
+    all.into_iter().find_map(fits)
+}
+
+/// Signature, CRC, and two sizes of eight bytes (4.3.9).
+const MAX_DESCRIPTOR_BYTES: u64 = 24;

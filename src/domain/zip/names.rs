@@ -1,0 +1,123 @@
+//! Names of entries: which are safe, which are the same, and where a new file goes.
+
+use super::format::{EXTRA_UNICODE_PATH, extras, u32_at};
+use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hasher};
+
+/// The one folder that everything in an archive is in, so that new files go there too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TopFolder {
+    pub(super) name: String,
+    /// Whether the base's own entries flag its name as UTF-8 (4.4.4, bit 11): new entries must do as they do,
+    /// or a reader makes two folders of it.
+    pub(super) flagged_utf8: bool,
+}
+
+/// Finds the top folder, one entry after the other.
+///
+/// Entries below `__MACOSX/` do not count: Archive Utility puts a shadow of everything there. A folder whose name
+/// is not the same for all readers is none: one that is no UTF-8, or is flagged as such by some of its entries
+/// only, or has another name in a Unicode path extra field. Then new files go to the root, which always works.
+#[derive(Debug, Default)]
+pub(super) enum TopFolderSearch {
+    #[default]
+    NothingSeen,
+    Only(TopFolder),
+    None,
+}
+
+impl TopFolderSearch {
+    pub(super) fn see(&mut self, name: &[u8], unicode_name: Option<&[u8]>, flagged_utf8: bool) {
+        let Some(first) = components(name).next() else {
+            return;
+        };
+        if first == MAC_SHADOW {
+            return;
+        }
+        let is_folder = name.ends_with(b"/") || components(name).nth(1).is_some();
+        let shared = unicode_name.is_none_or(|unicode| components(unicode).next() == Some(first));
+        let named = str::from_utf8(first).ok().filter(|_| is_folder && shared);
+        let seen = named.map(|name| TopFolder {
+            name: name.to_owned(),
+            flagged_utf8: flagged_utf8 && !name.is_ascii(),
+        });
+        *self = match (std::mem::replace(self, Self::None), seen) {
+            (Self::NothingSeen, Some(seen)) => Self::Only(seen),
+            (Self::Only(only), Some(seen)) if only == seen => Self::Only(only),
+            _ => Self::None,
+        };
+    }
+
+    pub(super) fn found(self) -> Option<TopFolder> {
+        match self {
+            Self::Only(folder) => Some(folder),
+            Self::NothingSeen | Self::None => None,
+        }
+    }
+
+    /// Whether this may still come out as the top folder.
+    pub(super) fn may_be(&self, folder: &[u8]) -> bool {
+        matches!(self, Self::Only(only) if only.name.as_bytes() == folder)
+    }
+}
+
+/// The name that the Unicode path extra field gives, if it is made for this name (4.6.9).
+pub(super) fn unicode_name<'a>(name: &[u8], extra: &'a [u8]) -> Option<&'a [u8]> {
+    let field = extras(extra).find(|field| field.id == EXTRA_UNICODE_PATH)?;
+    let content = extra.get(field.content)?;
+    let made_for = content.first() == Some(&1) && u32_at(content, 1)? == crc32fast::hash(name);
+    content
+        .get(5..)
+        .filter(|unicode| made_for && *unicode != name)
+}
+
+/// Whether a name stays inside the folder that it is unpacked to, on every system (4.4.17): not empty, not
+/// absolute, no drive, no `..`, no backslash (a separator on Windows), no NUL (the end of the name for C).
+pub(super) fn is_safe(name: &[u8]) -> bool {
+    let has_drive = name.get(1) == Some(&b':') && name.first().is_some_and(u8::is_ascii_alphabetic);
+    let is_relative = !name.is_empty() && !name.starts_with(b"/") && !has_drive;
+    let is_plain = !name.iter().any(|byte| matches!(byte, 0 | b'\\'));
+    is_relative && is_plain && components(name).all(|part| part != b"..")
+}
+
+/// Whether this can be the name of a new file: one safe component.
+pub(super) fn is_file_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let plain = !bytes.contains(&b'/')
+        && bytes.len() <= MAX_FILE_NAME_BYTES
+        && !name.chars().any(char::is_control);
+    plain && is_safe(bytes) && bytes != b"."
+}
+
+/// The parts between slashes. `.` and nothing are no parts: `./a//b` is `a/b` for every file system.
+pub(super) fn components(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty() && *part != b".")
+}
+
+/// A 64-bit hash of the components, the same for `a`, `./a` and `a/`: a file and a folder can't share a name.
+pub(super) fn hash(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for part in components(name) {
+        hasher.write(part);
+        hasher.write_u8(b'/');
+    }
+    hasher.finish()
+}
+
+/// Whether two names name one thing.
+pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
+    components(one).eq(components(other))
+}
+
+/// Whether a file system that ignores case takes them for one file, as those of Windows and macOS do.
+pub(super) fn differ_at_most_in_case(base: &[u8], new: &str) -> bool {
+    base.eq_ignore_ascii_case(new.as_bytes())
+        || str::from_utf8(base).is_ok_and(|base| base.to_lowercase() == new.to_lowercase())
+}
+
+/// Where macOS keeps its metadata in archives that it makes.
+const MAC_SHADOW: &[u8] = b"__MACOSX";
+
+/// What common file systems allow for a name.
+const MAX_FILE_NAME_BYTES: usize = 255;

@@ -1,0 +1,316 @@
+//! What the directory alone shows, found in one pass over its records, or two.
+
+use super::Rejection;
+use super::ends::Ends;
+use super::format::{CentralHeader, FLAG_MASKED, FLAG_UTF8, LOCAL_FIXED_BYTES};
+use super::names::{self, TopFolder, TopFolderSearch};
+use super::reads::Record;
+use std::ops::Range;
+
+/// The greatest number of entries. A first look keeps 8 bytes for each, a second at most 16: so an isolate of
+/// 128 MB can afford this many, and several at a time can be looked at that have fewer.
+pub(super) const MAX_ENTRIES: u64 = 1_000_000;
+
+/// The first pass. Keeps 8 bytes per entry: a hash of its name.
+#[derive(Debug)]
+pub(super) struct FirstLook {
+    directory: Range<u64>,
+    stated_entries: u64,
+    names: Vec<String>,
+    seen_entries: u64,
+    hashes: Vec<u64>,
+    first_at: u64,
+    last_end: u64,
+    in_order: bool,
+    top: TopFolderSearch,
+    candidates: Vec<Candidate>,
+}
+
+/// What the first pass found.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub(super) top: Option<TopFolder>,
+    /// The entries that new files replace, in the order of their local headers.
+    pub(super) replaced: Vec<Replaced>,
+    /// What a second pass must look at, if there must be one.
+    pub(super) second_look: Option<SecondLook>,
+}
+
+/// An entry of the base that a new file replaces.
+#[derive(Debug, Clone)]
+pub(super) struct Replaced {
+    /// The new file's name.
+    pub(super) by: String,
+    pub(super) record_at: u64,
+    pub(super) header: CentralHeader,
+    /// The entry's name, as it is stored.
+    pub(super) name: Vec<u8>,
+}
+
+/// An entry with the name of a new file, at a place where that file may go: which place is known at the end.
+#[derive(Debug)]
+struct Candidate {
+    /// `None` is the root.
+    folder: Option<Vec<u8>>,
+    is_folder: bool,
+    entry: Replaced,
+}
+
+impl FirstLook {
+    pub(super) fn new(ends: &Ends, names: &[String]) -> Result<Self, Rejection> {
+        let too_many = Rejection::TooManyEntries {
+            at: ends.directory.start,
+            stated: ends.entries,
+        };
+        let capacity = usize::try_from(ends.entries)
+            .ok()
+            .filter(|_| ends.entries <= MAX_ENTRIES)
+            .ok_or(too_many)?;
+        Ok(Self {
+            directory: ends.directory.clone(),
+            stated_entries: ends.entries,
+            names: names.to_vec(),
+            seen_entries: 0,
+            hashes: Vec::with_capacity(capacity),
+            first_at: ends.directory.start,
+            last_end: 0,
+            in_order: true,
+            top: TopFolderSearch::default(),
+            candidates: Vec::new(),
+        })
+    }
+
+    pub(super) fn see(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
+        let (at, header) = (record.at, &record.header);
+        if header.flags & FLAG_MASKED != 0 {
+            return Err(Rejection::EncryptedDirectory { at });
+        }
+        if header.disk != 0 {
+            return Err(Rejection::SeveralDisks { at });
+        }
+        self.seen_entries = self.seen_entries.saturating_add(1);
+        if self.seen_entries > self.stated_entries {
+            return Err(Rejection::EntryCount {
+                at: self.directory.start,
+                stated: self.stated_entries,
+            });
+        }
+        let span = least_span(record, self.directory.start)?;
+        self.in_order &= span.start >= self.last_end;
+        self.first_at = self.first_at.min(span.start);
+        self.last_end = span.end;
+        self.see_names(record)
+    }
+
+    /// Closes the pass at the directory's end.
+    pub(super) fn finish(mut self) -> Result<Findings, Rejection> {
+        if self.seen_entries != self.stated_entries {
+            return Err(Rejection::EntryCount {
+                at: self.directory.start,
+                stated: self.stated_entries,
+            });
+        }
+        if self.first_at != 0 {
+            return Err(Rejection::StubInFront { at: self.first_at });
+        }
+        let suspects = repeated(&mut self.hashes);
+        let second_look = (!self.in_order || !suspects.is_empty()).then(|| SecondLook {
+            directory_at: self.directory.start,
+            suspects: suspects.into_iter().map(|hash| (hash, None)).collect(),
+            spans: Vec::new(),
+            in_order: self.in_order,
+        });
+        let top = self.top.found();
+        let place = top.as_ref().map(|top| top.name.as_bytes());
+        let mut replaced = Vec::new();
+        for candidate in self.candidates {
+            if candidate.folder.as_deref() != place {
+                continue;
+            }
+            if candidate.is_folder {
+                let name = String::from_utf8_lossy(&candidate.entry.name).into_owned();
+                return Err(Rejection::FolderInTheWay {
+                    at: candidate.entry.record_at,
+                    name,
+                });
+            }
+            replaced.push(candidate.entry);
+        }
+        replaced.sort_by_key(|entry| entry.header.local_at);
+        Ok(Findings {
+            top,
+            replaced,
+            second_look,
+        })
+    }
+
+    fn see_names(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
+        let name = record.name();
+        let unicode = names::unicode_name(name, record.extra());
+        for name in std::iter::once(name).chain(unicode) {
+            if !names::is_safe(name) {
+                return Err(Rejection::UnsafeName {
+                    at: record.at,
+                    name: record.shown_name(),
+                });
+            }
+        }
+        self.hashes.extend(hashes(record));
+        self.top
+            .see(name, unicode, record.header.flags & FLAG_UTF8 != 0);
+        for name in std::iter::once(name).chain(unicode) {
+            self.see_candidate(name, record);
+        }
+        Ok(())
+    }
+
+    fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) {
+        let mut parts = names::components(name);
+        let (Some(first), second) = (parts.next(), parts.next()) else {
+            return;
+        };
+        let has_third = parts.next().is_some();
+        let ends_as_folder = name.ends_with(b"/");
+        for by in &self.names {
+            let at_root = names::differ_at_most_in_case(first, by);
+            let in_top = second.is_some_and(|second| names::differ_at_most_in_case(second, by));
+            let (folder, is_folder) = match second {
+                _ if at_root => (None, ends_as_folder || second.is_some()),
+                Some(_) if in_top && self.top.may_be(first) => {
+                    (Some(first.to_vec()), ends_as_folder || has_third)
+                }
+                _ => continue,
+            };
+            let known = self.candidates.iter().any(|known| {
+                let same_folder = is_folder && known.is_folder && known.folder == folder;
+                known.entry.record_at == record.at || (same_folder && known.entry.by == *by)
+            });
+            if !known {
+                let (by, header, name) =
+                    (by.clone(), record.header.clone(), record.name().to_vec());
+                let entry = Replaced {
+                    by,
+                    record_at: record.at,
+                    header,
+                    name,
+                };
+                self.candidates.push(Candidate {
+                    folder,
+                    is_folder,
+                    entry,
+                });
+            }
+        }
+    }
+}
+
+/// The second pass. Made only if entries are not in the order of their records, or names seem to repeat. Keeps
+/// 16 bytes per entry in the former case: where it lies.
+#[derive(Debug)]
+pub(super) struct SecondLook {
+    directory_at: u64,
+    /// Hashes that occurred twice, and the first name of each: two names may have one hash by chance.
+    suspects: Vec<(u64, Option<Vec<u8>>)>,
+    spans: Vec<(u64, u64)>,
+    in_order: bool,
+}
+
+impl SecondLook {
+    pub(super) fn see(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
+        if !self.in_order {
+            let span = least_span(record, self.directory_at)?;
+            self.spans.push((span.start, span.end));
+        }
+        if self.suspects.is_empty() {
+            return Ok(());
+        }
+        let unicode = names::unicode_name(record.name(), record.extra());
+        let seen: Vec<u64> = hashes(record).collect();
+        for name in std::iter::once(record.name())
+            .chain(unicode)
+            .take(seen.len())
+        {
+            let hash = names::hash(name);
+            let Some((_, first)) = self
+                .suspects
+                .iter_mut()
+                .find(|(suspect, _)| *suspect == hash)
+            else {
+                continue;
+            };
+            match first {
+                Some(first) if names::are_same(first, name) => {
+                    return Err(Rejection::DuplicateName {
+                        at: record.at,
+                        name: record.shown_name(),
+                    });
+                }
+                Some(_) => {}
+                None => *first = Some(name.to_vec()),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Rejection> {
+        self.spans.sort_unstable();
+        let pairs = self.spans.iter().zip(self.spans.iter().skip(1));
+        for ((other, end), (at, _)) in pairs {
+            if at < end {
+                return Err(Rejection::Overlap {
+                    at: *at,
+                    other: *other,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes that an entry takes at least: its local header without extra fields, its name, its data. The rest
+/// (extra fields, descriptor) is known from the local header alone (4.3.7).
+fn least_span(record: &Record<'_>, directory_at: u64) -> Result<Range<u64>, Rejection> {
+    let header = &record.header;
+    let end = [
+        LOCAL_FIXED_BYTES,
+        header.name_bytes as u64,
+        header.compressed_bytes,
+    ]
+    .into_iter()
+    .try_fold(header.local_at, u64::checked_add)
+    .filter(|end| *end <= directory_at);
+    let outside = || Rejection::OutsideArchive {
+        at: header.local_at,
+        name: record.shown_name(),
+    };
+    end.map(|end| header.local_at..end).ok_or_else(outside)
+}
+
+/// The hashes of a record's names: of the stored one, and of the Unicode path if that is another thing. Entries
+/// that name the root itself have none.
+fn hashes(record: &Record<'_>) -> impl Iterator<Item = u64> {
+    let name = record.name();
+    let unicode =
+        names::unicode_name(name, record.extra()).filter(|unicode| !names::are_same(unicode, name));
+    let named = |name: &&[u8]| names::components(name).next().is_some();
+    std::iter::once(name)
+        .chain(unicode)
+        .filter(named)
+        .map(names::hash)
+}
+
+/// Hashes that occur more than once, the first few of them: the pass that looks closer stops at the first that
+/// is no coincidence, and in 500,000 names one coincidence has a chance of 1 in 100,000,000.
+fn repeated(hashes: &mut [u64]) -> Vec<u64> {
+    hashes.sort_unstable();
+    let pairs = hashes.iter().zip(hashes.iter().skip(1));
+    let mut found: Vec<u64> = pairs
+        .filter(|(one, next)| one == next)
+        .map(|(one, _)| *one)
+        .take(MAX_SUSPECTS)
+        .collect();
+    found.dedup();
+    found
+}
+
+const MAX_SUSPECTS: usize = 64;
