@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Cut {
     /// The new file's name.
     pub(super) by: String,
+    /// The old entry's name, for people.
+    pub(super) name: String,
     /// Where its directory record is.
     pub(super) record_at: u64,
     pub(super) extent: Extent,

@@ -17,12 +17,19 @@ pub(super) const LOCAL_FIXED_BYTES: u64 = 30;
 /// Size of a central directory record before its name (4.3.12).
 pub(super) const CENTRAL_FIXED_BYTES: u64 = 46;
 
+/// Bit 0: the data is encrypted (4.4.4).
+pub(super) const FLAG_ENCRYPTED: u16 = 1;
 /// Bit 3: CRC and sizes follow the data in a descriptor (4.4.4).
 pub(super) const FLAG_DESCRIPTOR: u16 = 1 << 3;
 /// Bit 11: name and comment are UTF-8 (4.4.4, appendix D).
 pub(super) const FLAG_UTF8: u16 = 1 << 11;
 /// Bit 13: values in the local header are masked (4.4.4).
 pub(super) const FLAG_MASKED: u16 = 1 << 13;
+
+/// Method 0, stored (4.4.5).
+pub(super) const METHOD_STORED: u16 = 0;
+/// Method 8, DEFLATE (4.4.5).
+pub(super) const METHOD_DEFLATE: u16 = 8;
 
 /// A field of 16 bits that stands for 'see the zip64 record' (4.4.1.4).
 pub(super) const SENTINEL_16: u16 = u16::MAX;

@@ -197,6 +197,7 @@ impl IndexReader {
                         Step::Ready(extent) => {
                             cuts.push(Cut {
                                 by: entry.by.clone(),
+                                name: String::from_utf8_lossy(&entry.name).into_owned(),
                                 record_at: entry.record_at,
                                 extent,
                             });
@@ -255,6 +256,13 @@ impl ArchiveIndex {
         self.entries
     }
 
+    /// The entries that new files replace: the old one's name, and the new file's.
+    pub fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cuts
+            .iter()
+            .map(|cut| (cut.name.as_str(), cut.by.as_str()))
+    }
+
     /// How many bytes the base has.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
@@ -267,7 +275,7 @@ impl ArchiveIndex {
         let names = self
             .names
             .iter()
-            .chain(self.cuts.iter().map(|cut| &cut.by))
+            .chain(self.cuts.iter().flat_map(|cut| [&cut.by, &cut.name]))
             .map(String::len);
         let top = self.top.as_ref().map_or(0, |top| top.name.len());
         let rewritten = self

@@ -27,6 +27,8 @@ mod reads;
 mod rejection;
 mod rewrite;
 mod segment;
+#[cfg(not(target_arch = "wasm32"))]
+mod verify;
 mod walk;
 
 pub use index::{ArchiveIndex, IndexReader};
@@ -34,6 +36,8 @@ pub use new_entries::NewFile;
 pub use plan::{Plan, PlanError};
 pub use rejection::{Field, Rejection};
 pub use segment::{InlineBytes, Segment};
+#[cfg(not(target_arch = "wasm32"))]
+pub use verify::{MAX_PROBLEMS, Verdict, verify};
 
 /// Bytes as base64 in JSON: as an array of numbers they would be four times as long.
 mod base64_bytes {
