@@ -1,3 +1,4 @@
 //! Bookplate: a paid Stripe checkout becomes a link that is good once, and the buyer's own copy of a ZIP.
 
 pub mod domain;
+pub mod flow;

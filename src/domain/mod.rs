@@ -3,4 +3,20 @@
 //! Nothing here knows a clock, a source of randomness, a network or a runtime. Time and randomness are
 //! arguments, so every rule is tested natively, in tables.
 
+pub mod copy;
+pub mod http;
+pub mod id;
+pub mod jwt;
+pub mod keys;
+pub mod mail;
+pub mod order;
+pub mod page;
+pub mod problem;
+pub mod purchase;
+pub mod settings;
+pub mod stripe;
+pub mod template;
+pub mod text;
+pub mod time;
+pub mod token;
 pub mod zip;

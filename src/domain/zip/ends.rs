@@ -187,7 +187,7 @@ impl End {
         }
         let narrow = self.wide();
         let agrees = |narrow: u64, wide: u64, sentinel: u64| narrow == wide || narrow == sentinel;
-        let (short, long) = (SENTINEL_16.into(), SENTINEL_32.into());
+        let (short, long) = (u64::from(SENTINEL_16), u64::from(SENTINEL_32));
         let all_agree = agrees(self.disk.into(), 0, short)
             && agrees(self.directory_disk.into(), 0, short)
             && agrees(narrow.entries_here, wide.entries_here, short)

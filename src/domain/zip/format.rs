@@ -121,10 +121,10 @@ impl CentralHeader {
 
     /// The fields that hold a sentinel, in their order in the extra field (4.5.3).
     fn with_zip64(mut self, record: &[u8]) -> Option<Self> {
-        let wide_uncompressed = self.uncompressed_bytes == SENTINEL_32.into();
-        let wide_compressed = self.compressed_bytes == SENTINEL_32.into();
-        let wide_offset = self.local_at == SENTINEL_32.into();
-        let wide_disk = self.disk == SENTINEL_16.into();
+        let wide_uncompressed = self.uncompressed_bytes == u64::from(SENTINEL_32);
+        let wide_compressed = self.compressed_bytes == u64::from(SENTINEL_32);
+        let wide_offset = self.local_at == u64::from(SENTINEL_32);
+        let wide_disk = self.disk == u32::from(SENTINEL_16);
         let extra = self.extra_range();
         if !(wide_uncompressed || wide_compressed || wide_offset || wide_disk) {
             return Some(self);
@@ -203,8 +203,8 @@ impl LocalHeader {
 
     /// Sentinels in a local header: both sizes must be in the extra field (4.5.3).
     fn with_zip64(mut self, bytes: &[u8]) -> Option<Self> {
-        let wide_uncompressed = self.uncompressed_bytes == SENTINEL_32.into();
-        let wide_compressed = self.compressed_bytes == SENTINEL_32.into();
+        let wide_uncompressed = self.uncompressed_bytes == u64::from(SENTINEL_32);
+        let wide_compressed = self.compressed_bytes == u64::from(SENTINEL_32);
         if !(wide_uncompressed || wide_compressed) {
             return Some(self);
         }

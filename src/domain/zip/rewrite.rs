@@ -86,7 +86,7 @@ const CENTRAL_LOCAL_AT: usize = 42;
 
 /// A value that had a sentinel keeps it: other writers' zip64 headers are not made smaller.
 fn needs_zip64(header: &[u8], at: usize, value: u64) -> bool {
-    value >= SENTINEL_32.into() || u32_at(header, at) == Some(SENTINEL_32)
+    value >= u64::from(SENTINEL_32) || u32_at(header, at) == Some(SENTINEL_32)
 }
 
 /// The header with this content in its zip64 extra field: in the place of the one that was there, or behind the

@@ -1,0 +1,96 @@
+//! Small parts of HTTP that a download needs.
+
+use std::fmt::Write as _;
+
+use super::id::RandomId;
+
+/// The cookie by which an order tells browsers apart. It says nothing but 'the same one as before'.
+pub const BROWSER_COOKIE: &str = "bookplate_browser";
+
+/// Longer than any link may live, in seconds, so that the browser stays the same one throughout.
+const BROWSER_COOKIE_MAX_AGE_SECS: u32 = 8 * 24 * 3_600;
+
+/// The browser's value in a `Cookie` header (RFC 6265 §4.2.1), if it is of our form.
+#[must_use]
+pub fn browser_cookie(header: Option<&str>) -> Option<RandomId> {
+    header?
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == BROWSER_COOKIE)
+        .find_map(|(_, value)| RandomId::parse(value))
+}
+
+/// The `Set-Cookie` header for it. `Lax`, since the click comes from a mail in another site's page.
+#[must_use]
+pub fn set_browser_cookie(value: &RandomId, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!(
+        "{BROWSER_COOKIE}={}; Path=/download; Max-Age={BROWSER_COOKIE_MAX_AGE_SECS}; HttpOnly; SameSite=Lax{secure}",
+        value.as_str()
+    )
+}
+
+/// `Content-Disposition` for a download (RFC 6266 §5), with both forms of the name when it is not ASCII
+/// (RFC 8187 §3.2).
+#[must_use]
+pub fn attachment(filename: &str) -> String {
+    let plain: String = filename.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect();
+    let quoted = plain.replace('\\', "_").replace('"', "_");
+    if filename.is_ascii() {
+        return format!("attachment; filename=\"{quoted}\"");
+    }
+    format!("attachment; filename=\"{quoted}\"; filename*=UTF-8''{}", percent_encode(filename))
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986 §2.3: fit for a path segment, a query
+/// value, and RFC 8187.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_comes_back_as_it_was_set() {
+        let id = RandomId::from_random(&[7; 16]);
+        let set = set_browser_cookie(&id, true);
+        assert!(set.ends_with("; HttpOnly; SameSite=Lax; Secure"));
+        assert!(!set_browser_cookie(&id, false).contains("Secure"));
+        let pair = set.split(';').next().unwrap();
+        for header in [pair.to_owned(), format!("a=b; {pair}; c=d"), format!("{BROWSER_COOKIE}=bad; {pair}")] {
+            assert_eq!(browser_cookie(Some(&header)), Some(id.clone()), "{header}");
+        }
+        for header in ["", "bookplate_browser", "bookplate_browser=", "bookplate_browser=<script>", "x=y"] {
+            assert_eq!(browser_cookie(Some(header)), None);
+        }
+        assert_eq!(browser_cookie(None), None);
+    }
+
+    #[test]
+    fn download_names_in_any_script() {
+        for (name, header) in [
+            ("demo.zip", "attachment; filename=\"demo.zip\""),
+            ("a b.zip", "attachment; filename=\"a b.zip\""),
+            ("Größe.zip", "attachment; filename=\"Gr__e.zip\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.zip"),
+        ] {
+            assert_eq!(attachment(name), header);
+        }
+        assert!(!attachment("a\"\r\n.zip").contains('\r'));
+    }
+
+    #[test]
+    fn path_segments() {
+        assert_eq!(percent_encode("a b/ö~.zip"), "a%20b%2F%C3%B6~.zip");
+    }
+}

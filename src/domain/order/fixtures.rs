@@ -1,0 +1,74 @@
+//! A purchase that the tests of several modules share.
+
+use super::{LinkView, NewItem};
+use crate::domain::id::{BrowserId, OrderId, RandomId};
+use crate::domain::keys::KeyRing;
+use crate::domain::purchase::{Buyer, LicenseId, Purchase};
+use crate::domain::settings::{Product, ProductId, Shop};
+use crate::domain::time::Timestamp;
+
+pub(crate) const PAID_AT: Timestamp = Timestamp::from_secs(1_700_000_000);
+pub(crate) const TTL_SECS: i64 = 24 * 3_600;
+
+pub(crate) fn keys() -> KeyRing {
+    KeyRing::parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").unwrap()
+}
+
+pub(crate) fn shop() -> Shop {
+    Shop { name: "Demo Shop".to_owned(), support_email: "help@example.com".to_owned() }
+}
+
+pub(crate) fn product() -> Product {
+    Product {
+        id: product_id(),
+        name: "Demo Product".to_owned(),
+        version: "1.0.0".to_owned(),
+        archive: "demo.zip".to_owned(),
+        filename: "demo-product-1.0.0.zip".to_owned(),
+    }
+}
+
+pub(crate) fn product_id() -> ProductId {
+    ProductId::parse("demo").unwrap()
+}
+
+pub(crate) fn id(seed: u8) -> RandomId {
+    RandomId::from_random(&[seed; 16])
+}
+
+pub(crate) fn browser(seed: u8) -> BrowserId {
+    BrowserId::from_cookie(&id(seed))
+}
+
+pub(crate) fn purchase() -> Purchase {
+    Purchase {
+        order: OrderId::from_session("cs_test_1").unwrap(),
+        products: vec![product_id()],
+        buyer: Buyer {
+            name: Some("Ada Lovelace".to_owned()),
+            organisation: Some("Engines Ltd".to_owned()),
+            email: "ada@example.com".to_owned(),
+        },
+        purchased_at: PAID_AT,
+        payment_intent: Some("pi_1".to_owned()),
+    }
+}
+
+pub(crate) fn new_item() -> NewItem {
+    let license = LicenseId::derive(keys().signer(), &purchase().order, &product_id());
+    NewItem { product: product_id(), license, jti: id(1) }
+}
+
+pub(crate) fn view() -> LinkView {
+    LinkView {
+        order: purchase().order,
+        product: product_id(),
+        license: new_item().license,
+        buyer: purchase().buyer,
+        purchased_at: PAID_AT,
+        origin: "https://shop.example".to_owned(),
+        jti: id(1),
+        issued_at: PAID_AT,
+        expires_at: PAID_AT.plus_secs(TTL_SECS),
+    }
+}

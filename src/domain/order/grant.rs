@@ -1,0 +1,419 @@
+//! The one-time rule: what a link grants, to which browser, and when it is used up.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LeaseKey, LeaseRefusal};
+use crate::domain::id::{BrowserId, RandomId};
+use crate::domain::time::Timestamp;
+
+/// For so long a lease that asked for no byte keeps other browsers out, in seconds: a scanner that posts
+/// the form costs the buyer a minute, not the file.
+pub const ABANDONED_AFTER_SECS: i64 = 60;
+
+/// A lease ends so long after its last sign of life, in seconds. A phone that lost its connection comes
+/// back within it.
+pub const LEASE_IDLE_SECS: i64 = 30 * 60;
+
+/// A stream that gave no sign of life for so long is taken for dead, in seconds: more than two
+/// heartbeats, so that one may be lost.
+pub const STREAM_GRACE_SECS: i64 = 5 * 60;
+
+/// The most leases that sent bytes, per link: a connection that keeps breaking, on several devices, but
+/// no shared link.
+pub const MAX_SENDING_LEASES: u32 = 5;
+
+/// The most requests of one lease that start before the middle of the file.
+pub const MAX_EARLY_REQUESTS: u32 = 20;
+
+/// The most requests of one lease: a download manager cuts a large file into dozens of ranges.
+pub const MAX_REQUESTS: u32 = 200;
+
+/// A copy counts as delivered when so much of it was handed over, in percent.
+pub const DELIVERED_PERCENT: u64 = 95;
+
+/// A signed link: what is known of it on our side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub jti: RandomId,
+    /// Good from.
+    pub issued_at: Timestamp,
+    /// Good before; a lease that runs may outlive it.
+    pub expires_at: Timestamp,
+    /// Another link took its place.
+    pub superseded_at: Option<Timestamp>,
+    /// Its copy was handed over.
+    pub delivered_at: Option<Timestamp>,
+    /// The lease that may hold: a new one kills the old one.
+    pub lease: Option<Lease>,
+    /// How many leases sent bytes, the present one included.
+    pub sending_leases: u32,
+    /// KV knows that it has ended.
+    pub buried: bool,
+}
+
+/// One browser's right to download.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Its name.
+    pub id: RandomId,
+    /// Whose it is.
+    pub browser: BrowserId,
+    /// Given at.
+    pub issued_at: Timestamp,
+    /// The last sign of life.
+    pub seen_at: Timestamp,
+    /// Streams that have not said that they are over.
+    pub streams: Vec<Stream>,
+    /// Requests so far.
+    pub requests: u32,
+    /// Those that started before the middle.
+    pub early_requests: u32,
+    /// What was sent to its end.
+    pub sent: Coverage,
+    /// What may have been sent, at most, by each stream that runs or broke off. Together with `sent` this
+    /// is never a delivery: a stream says so before it sends the byte that makes it one.
+    pub maybe: Vec<Range<u64>>,
+}
+
+/// A response that is being sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    id: RandomId,
+    seen_at: Timestamp,
+    range: Range<u64>,
+}
+
+/// The bytes that a response is to send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// From, and up to but without.
+    pub range: Range<u64>,
+    /// Whether the client asked for all from there on, as one does that goes on where it stopped.
+    pub open_ended: bool,
+    /// The length of the whole copy, in bytes.
+    pub total: u64,
+}
+
+/// Bytes of a copy: disjoint ranges, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    total: u64,
+    ranges: Vec<Range<u64>>,
+}
+
+/// How a link stands for somebody who looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Good: press the button.
+    Ready,
+    /// Good, and this browser has begun already: it may go on.
+    Yours,
+    /// Another browser has it. It may be free again after this many seconds.
+    InProgress {
+        /// Seconds.
+        retry_after_secs: i64,
+    },
+    /// Delivered at this time.
+    Used(Timestamp),
+    /// Too many downloads broke off.
+    Exhausted,
+    /// Past its time.
+    Expired,
+    /// A newer link took its place.
+    Superseded,
+}
+
+impl Link {
+    /// A link that nobody used yet.
+    #[must_use]
+    pub fn new(jti: RandomId, now: Timestamp, ttl_secs: i64) -> Self {
+        Self {
+            jti,
+            issued_at: now,
+            expires_at: now.plus_secs(ttl_secs),
+            superseded_at: None,
+            delivered_at: None,
+            lease: None,
+            sending_leases: 0,
+            buried: false,
+        }
+    }
+
+    /// How it stands for `browser` at `now`.
+    #[must_use]
+    pub fn standing(&self, browser: Option<&BrowserId>, now: Timestamp) -> Standing {
+        if self.superseded_at.is_some() {
+            return Standing::Superseded;
+        }
+        let lease = self.lease.as_ref();
+        if lease.is_some_and(|lease| browser == Some(&lease.browser) && !lease.is_over(now)) {
+            return Standing::Yours;
+        }
+        if let Some(at) = self.delivered_at {
+            return Standing::Used(at);
+        }
+        if self.expires_at <= now {
+            return Standing::Expired;
+        }
+        let Some(lease) = lease else { return Standing::Ready };
+        if let Some(retry_after_secs) = lease.keeps_others_out_secs(now) {
+            return Standing::InProgress { retry_after_secs };
+        }
+        if self.sending_leases >= MAX_SENDING_LEASES { Standing::Exhausted } else { Standing::Ready }
+    }
+
+    /// Whether somebody can still download by it.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        matches!(self.standing(None, now), Standing::Ready | Standing::InProgress { .. })
+    }
+
+    /// Redeems the link: the browser's own lease again, or a new one.
+    ///
+    /// # Errors
+    /// How the link stands, if that is no way to redeem it.
+    pub fn redeem(&mut self, browser: BrowserId, lease: RandomId, now: Timestamp) -> Result<Lease, Standing> {
+        match (self.standing(Some(&browser), now), &mut self.lease) {
+            (Standing::Yours, Some(lease)) => {
+                lease.seen_at = now;
+                Ok(lease.clone())
+            }
+            (Standing::Ready, slot) => Ok(slot.insert(Lease::new(lease, browser, now)).clone()),
+            (standing, _) => Err(standing),
+        }
+    }
+
+    /// The lease, if it is the one that holds, and this browser's.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn held(&mut self, key: &LeaseKey, now: Timestamp) -> Result<&mut Lease, LeaseRefusal> {
+        if self.superseded_at.is_some() {
+            return Err(LeaseRefusal::Over);
+        }
+        let lease = self.lease.as_mut().filter(|lease| lease.id == key.lease).ok_or(LeaseRefusal::Over)?;
+        if lease.browser != key.browser {
+            return Err(LeaseRefusal::OtherBrowser);
+        }
+        if lease.is_over(now) { Err(LeaseRefusal::Over) } else { Ok(lease) }
+    }
+
+    /// A stream is about to start. It may send the bytes before the one that is returned; before that one it
+    /// says [`Link::hand_over`], since with it the copy counts as delivered. With `None` it never does.
+    ///
+    /// A stream that breaks off does not tell how far it got. So what it may have sent, at most, is counted
+    /// before it is sent; and a client that goes on at some byte shows that it has nothing after it. Nobody
+    /// gets 95 % of a copy uncounted, however many ranges they ask for, and nobody who lost the
+    /// connection is taken to have what never came.
+    ///
+    /// # Errors
+    /// The lease does not hold, or has asked too often.
+    pub fn begin(
+        &mut self,
+        key: &LeaseKey,
+        stream: RandomId,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Option<u64>, LeaseRefusal> {
+        let lease = self.held(key, now)?;
+        let early = u32::from(request.range.start < request.total.div_ceil(2));
+        if lease.requests >= MAX_REQUESTS || lease.early_requests + early > MAX_EARLY_REQUESTS {
+            return Err(LeaseRefusal::TooManyRequests);
+        }
+        let sends_first = lease.requests == 0;
+        lease.requests += 1;
+        lease.early_requests += early;
+        lease.seen_at = now;
+        // A dead stream's row is of no use any more.
+        lease.streams.retain(|other| other.is_alive(now));
+        lease.streams.push(Stream { id: stream, seen_at: now, range: request.range.clone() });
+        let delivers_at = lease.count(&request);
+        self.sending_leases += u32::from(sends_first);
+        Ok(delivers_at)
+    }
+
+    /// A stream says that it still runs.
+    ///
+    /// # Errors
+    /// The lease does not hold: the stream is to stop.
+    pub fn heartbeat(&mut self, key: &LeaseKey, stream: &RandomId, now: Timestamp) -> Result<(), LeaseRefusal> {
+        self.held(key, now)?.seen(stream, now);
+        Ok(())
+    }
+
+    /// A stream is about to send the bytes that make the copy a delivered one: the link is used up.
+    ///
+    /// # Errors
+    /// The lease does not hold: the stream is to stop.
+    pub fn hand_over(&mut self, key: &LeaseKey, stream: &RandomId, now: Timestamp) -> Result<(), LeaseRefusal> {
+        self.held(key, now)?.seen(stream, now);
+        self.delivered_at.get_or_insert(now);
+        Ok(())
+    }
+
+    /// A stream is over, whole or broken. The lease lives on, so that what is missing can be fetched.
+    ///
+    /// # Errors
+    /// The lease is gone, and there is nothing to note.
+    pub fn finish(
+        &mut self,
+        key: &LeaseKey,
+        stream: &RandomId,
+        whole: bool,
+        now: Timestamp,
+    ) -> Result<(), LeaseRefusal> {
+        let lease = self.held(key, now)?;
+        lease.seen_at = now;
+        let ended = lease.streams.iter().position(|other| other.id == *stream).map(|at| lease.streams.swap_remove(at));
+        if let Some(ended) = ended.filter(|_| whole) {
+            lease.sent.add(ended.range);
+        }
+        Ok(())
+    }
+
+    /// Another link takes its place.
+    pub fn supersede(&mut self, now: Timestamp) {
+        self.superseded_at.get_or_insert(now);
+    }
+
+    /// From when on it can never work again, if KV is to be told: expiry the token tells itself.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        if self.buried {
+            return None;
+        }
+        let delivered = || self.delivered_at.map(|at| self.lease.as_ref().map_or(at, Lease::over_at));
+        self.superseded_at.or_else(delivered)
+    }
+}
+
+impl Lease {
+    fn new(id: RandomId, browser: BrowserId, now: Timestamp) -> Self {
+        Self {
+            id,
+            browser,
+            issued_at: now,
+            seen_at: now,
+            streams: Vec::new(),
+            requests: 0,
+            early_requests: 0,
+            sent: Coverage::default(),
+            maybe: Vec::new(),
+        }
+    }
+
+    fn over_at(&self) -> Timestamp {
+        self.seen_at.plus_secs(LEASE_IDLE_SECS)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.over_at() <= now
+    }
+
+    /// For how many seconds more other browsers wait: none if this one's download broke off.
+    fn keeps_others_out_secs(&self, now: Timestamp) -> Option<i64> {
+        let until = if self.requests == 0 {
+            self.issued_at.plus_secs(ABANDONED_AFTER_SECS)
+        } else {
+            self.streams.iter().map(|stream| stream.seen_at.plus_secs(STREAM_GRACE_SECS)).max()?
+        };
+        (now < until).then(|| until.secs_since(now))
+    }
+
+    /// Counts what `request` will send, at most; and from which byte on that is a delivery.
+    fn count(&mut self, request: &Request) -> Option<u64> {
+        if self.sent.total != request.total {
+            // Another length is another copy: a new release came out, and of the old one nothing counts.
+            self.sent = Coverage::of(request.total);
+            self.maybe.clear();
+        }
+        let start = request.range.start;
+        if request.open_ended {
+            // It goes on at this byte: what broke off there got no further.
+            self.maybe.iter_mut().filter(|range| range.contains(&start)).for_each(|range| range.end = start);
+        }
+        let mut known = self.sent.clone();
+        self.maybe.iter().for_each(|range| known.add(range.clone()));
+        let delivers_at = known.delivered_within(&request.range);
+        self.maybe.retain(|range| !range.is_empty());
+        self.maybe.push(start..delivers_at.unwrap_or(request.range.end));
+        delivers_at
+    }
+
+    fn seen(&mut self, stream: &RandomId, now: Timestamp) {
+        self.seen_at = now;
+        self.streams.iter_mut().filter(|other| other.id == *stream).for_each(|other| other.seen_at = now);
+    }
+}
+
+impl Stream {
+    fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.seen_at.plus_secs(STREAM_GRACE_SECS)
+    }
+}
+
+impl Coverage {
+    /// None yet of a copy of so many bytes.
+    #[must_use]
+    pub fn of(total: u64) -> Self {
+        Self { total, ranges: Vec::new() }
+    }
+
+    /// Adds a range.
+    pub fn add(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let Range { mut start, mut end } = range;
+        self.ranges.retain(|known| {
+            let apart = known.end < start || end < known.start;
+            if !apart {
+                start = start.min(known.start);
+                end = end.max(known.end);
+            }
+            apart
+        });
+        let at = self.ranges.partition_point(|known| known.start < start);
+        self.ranges.insert(at, start..end);
+    }
+
+    /// Bytes in it, each counted once.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// Which byte of `range`, sent from its start on, makes this a delivery.
+    #[must_use]
+    pub fn delivered_within(&self, range: &Range<u64>) -> Option<u64> {
+        let missing = delivered_bytes(self.total).saturating_sub(self.bytes());
+        if missing == 0 {
+            return Some(range.start);
+        }
+        // Walks the gaps in `range` until as many bytes as are missing were found in them.
+        let mut found = 0;
+        let mut at = range.start;
+        for known in self.ranges.iter().chain([&(range.end..range.end)]) {
+            let gap = known.start.clamp(at, range.end) - at;
+            if found + gap >= missing {
+                // The delivery is made by the last of the missing bytes.
+                return Some(at + (missing - found) - 1);
+            }
+            found += gap;
+            at = known.end.clamp(at, range.end);
+        }
+        None
+    }
+}
+
+/// The fewest bytes of a copy that are a delivery.
+fn delivered_bytes(total: u64) -> u64 {
+    let percent = u128::from(total) * u128::from(DELIVERED_PERCENT);
+    u64::try_from(percent.div_ceil(100)).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests;

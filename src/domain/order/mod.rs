@@ -1,0 +1,405 @@
+//! The order: the referee over one purchase. Its state, the commands that change it, and what it answers.
+//!
+//! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
+//! without an `await` between; so whatever races, one decision follows the other.
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod grant;
+mod outbox;
+
+use serde::{Deserialize, Serialize};
+
+pub use grant::{
+    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, LEASE_IDLE_SECS, Lease, Link, MAX_EARLY_REQUESTS, MAX_REQUESTS,
+    MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
+};
+pub use outbox::{MailState, RETRY_PAUSES_SECS};
+
+use super::id::{BrowserId, OrderId, RandomId};
+use super::purchase::{Buyer, LicenseId, Purchase};
+use super::settings::ProductId;
+use super::time::Timestamp;
+
+/// All that is stored of one order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What was bought, and by whom.
+    pub purchase: Purchase,
+    /// Where links lead: scheme, host and port.
+    pub origin: String,
+    /// One per product.
+    pub items: Vec<Item>,
+    /// The mail with the links. A purchase made elsewhere has none: who asks for its link delivers it.
+    pub mail: Option<MailState>,
+}
+
+/// One product of an order, and its links: the last one is the one that may work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The product.
+    pub product: ProductId,
+    /// The licence's number.
+    pub license: LicenseId,
+    /// Oldest first.
+    pub links: Vec<Link>,
+}
+
+/// An item to be: its random parts are drawn by the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewItem {
+    /// The product.
+    pub product: ProductId,
+    /// The licence's number.
+    pub license: LicenseId,
+    /// The name of its first link.
+    pub jti: RandomId,
+}
+
+/// Which download a command is about. Every part comes from a signed lease, but for the browser, which
+/// comes from its cookie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseKey {
+    /// The link.
+    pub jti: RandomId,
+    /// The lease.
+    pub lease: RandomId,
+    /// Who asks.
+    pub browser: BrowserId,
+}
+
+/// What can be asked of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Somebody paid. The second time, and every time after, nothing changes.
+    Record {
+        /// What for.
+        purchase: Purchase,
+        /// Where links lead.
+        origin: String,
+        /// One for each of the purchase's products.
+        items: Vec<NewItem>,
+        /// How long the links are good, in seconds.
+        link_ttl_secs: i64,
+        /// Whether to mail the links.
+        mail: bool,
+    },
+    /// The operator asks for a link: the one that still works, or a new one in its place.
+    Issue {
+        /// For which item; an order of one item needs no name.
+        product: Option<ProductId>,
+        /// The new link's name, should one be needed.
+        jti: RandomId,
+        /// How long a new link is good, in seconds.
+        link_ttl_secs: i64,
+    },
+    /// How does this link stand? Changes nothing.
+    Look {
+        /// The link.
+        jti: RandomId,
+        /// Who asks, if known.
+        browser: Option<BrowserId>,
+    },
+    /// The button was pressed.
+    Redeem {
+        /// The link.
+        jti: RandomId,
+        /// Who pressed it.
+        browser: BrowserId,
+        /// The new lease's name, should one be needed.
+        lease: RandomId,
+    },
+    /// Does this lease hold? Changes nothing.
+    Open(LeaseKey),
+    /// A stream is about to start.
+    Begin {
+        /// Of this download.
+        key: LeaseKey,
+        /// The stream's own name.
+        stream: RandomId,
+        /// What it will send.
+        request: Request,
+    },
+    /// A stream still runs.
+    Heartbeat {
+        /// Of this download.
+        key: LeaseKey,
+        /// The stream.
+        stream: RandomId,
+    },
+    /// A stream is about to send the bytes that make the copy a delivered one.
+    HandOver {
+        /// Of this download.
+        key: LeaseKey,
+        /// The stream.
+        stream: RandomId,
+    },
+    /// A stream is over.
+    Finish {
+        /// Of this download.
+        key: LeaseKey,
+        /// The stream.
+        stream: RandomId,
+        /// Whether all of it was sent.
+        whole: bool,
+    },
+    /// The outbox begins an attempt at the mail that is due.
+    StartMail,
+    /// The mail's text, as it will be sent on every attempt.
+    KeepMail {
+        /// The text.
+        mail: super::mail::Mail,
+    },
+    /// The provider took the mail.
+    MailSent,
+    /// These links' tombstones are in KV.
+    Buried {
+        /// The links.
+        jtis: Vec<RandomId>,
+    },
+}
+
+/// What an order answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// There is no such order, or no such link in it.
+    Unknown,
+    /// The order is stored; `new` the first time.
+    Recorded {
+        /// Whether this was the first time.
+        new: bool,
+        /// What is stored, which the first time decided.
+        purchase: Purchase,
+    },
+    /// A link that works.
+    Issued(LinkView),
+    /// An order of several items was asked for a link without saying which; or it has no such item.
+    NoSuchItem,
+    /// How a link stands.
+    Stands {
+        /// So.
+        standing: Standing,
+        /// What it is for.
+        view: LinkView,
+    },
+    /// The link was redeemed.
+    Leased {
+        /// The lease.
+        lease: RandomId,
+        /// Since when.
+        issued_at: Timestamp,
+        /// What it is for.
+        view: LinkView,
+    },
+    /// The lease holds.
+    Holds {
+        /// What it is for.
+        view: LinkView,
+        /// For [`Command::Begin`]: the byte before which the stream says [`Command::HandOver`].
+        delivers_at: Option<u64>,
+    },
+    /// The lease does not hold.
+    Refused(LeaseRefusal),
+    /// Noted.
+    Done,
+    /// The mail to send now, or to compose first.
+    MailJob(Option<Box<outbox::MailJob>>),
+}
+
+/// Why a lease opens nothing (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseRefusal {
+    /// It was given to another browser.
+    OtherBrowser,
+    /// It is over, or another one took its place: back to the link.
+    Over,
+    /// More requests than any download needs.
+    TooManyRequests,
+}
+
+/// What a page, a token or a licence needs to know of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkView {
+    /// The order.
+    pub order: OrderId,
+    /// The product.
+    pub product: ProductId,
+    /// The licence's number.
+    pub license: LicenseId,
+    /// Who bought it.
+    pub buyer: Buyer,
+    /// When.
+    pub purchased_at: Timestamp,
+    /// Where links lead.
+    pub origin: String,
+    /// The link.
+    pub jti: RandomId,
+    /// Since when the link is good.
+    pub issued_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The rule: what becomes of `state` when `command` arrives at `now`, and what to answer.
+#[must_use]
+pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
+    let Some(mut order) = state else {
+        return match command {
+            Command::Record { purchase, origin, items, link_ttl_secs, mail } => {
+                let items = items.into_iter().map(|new| Item::new(new, link_ttl_secs, now)).collect();
+                let mail = mail.then(|| MailState::due(now));
+                let reply = Reply::Recorded { new: true, purchase: purchase.clone() };
+                (Some(Order { purchase, origin, items, mail }), reply)
+            }
+            _ => (None, Reply::Unknown),
+        };
+    };
+    let reply = order.obey(command, now);
+    (Some(order), reply)
+}
+
+impl Order {
+    /// When the order wants to be woken: a mail is due, or a link's end is to be made known.
+    #[must_use]
+    pub fn next_alarm(&self) -> Option<Timestamp> {
+        let mail = self.mail.as_ref().and_then(MailState::due_at);
+        let ends = self.links().filter_map(Link::ends_at);
+        ends.chain(mail).min()
+    }
+
+    /// The links that can never work again, as of `now`, and that KV does not know of yet.
+    #[must_use]
+    pub fn ended_links(&self, now: Timestamp) -> Vec<Link> {
+        self.links().filter(|link| link.ends_at().is_some_and(|at| at <= now)).cloned().collect()
+    }
+
+    /// Each item's current link, as tokens and texts need it.
+    #[must_use]
+    pub fn current_links(&self) -> Vec<LinkView> {
+        self.items.iter().filter_map(|item| Some(self.view(item, item.links.last()?))).collect()
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.items.iter().flat_map(|item| &item.links)
+    }
+
+    fn obey(&mut self, command: Command, now: Timestamp) -> Reply {
+        match command {
+            Command::Record { .. } => Reply::Recorded { new: false, purchase: self.purchase.clone() },
+            Command::Issue { product, jti, link_ttl_secs } => self.issue(product.as_ref(), jti, link_ttl_secs, now),
+            Command::Look { jti, browser } => match self.find(&jti) {
+                Some((item, link)) => {
+                    let standing = link.standing(browser.as_ref(), now);
+                    Reply::Stands { standing, view: self.view(item, link) }
+                }
+                None => Reply::Unknown,
+            },
+            Command::Redeem { jti, browser, lease } => self.redeem(&jti, browser, lease, now),
+            Command::Open(key) => self.lease(&key, |link| link.held(&key, now).map(|_| None)),
+            Command::Begin { key, stream, request } => self.lease(&key, |link| link.begin(&key, stream, request, now)),
+            Command::Heartbeat { key, stream } => {
+                self.lease(&key, |link| link.heartbeat(&key, &stream, now).map(|()| None))
+            }
+            Command::HandOver { key, stream } => {
+                self.lease(&key, |link| link.hand_over(&key, &stream, now).map(|()| None))
+            }
+            Command::Finish { key, stream, whole } => {
+                self.lease(&key, |link| link.finish(&key, &stream, whole, now).map(|()| None))
+            }
+            Command::StartMail => Reply::MailJob(self.start_mail(now).map(Box::new)),
+            Command::KeepMail { mail } => {
+                self.mail.iter_mut().for_each(|state| state.keep(&mail));
+                Reply::Done
+            }
+            Command::MailSent => {
+                self.mail.iter_mut().for_each(|state| state.sent(now));
+                Reply::Done
+            }
+            Command::Buried { jtis } => {
+                let links = self.items.iter_mut().flat_map(|item| &mut item.links);
+                links.filter(|link| jtis.contains(&link.jti)).for_each(|link| link.buried = true);
+                Reply::Done
+            }
+        }
+    }
+}
+
+impl Order {
+    fn issue(&mut self, product: Option<&ProductId>, jti: RandomId, link_ttl_secs: i64, now: Timestamp) -> Reply {
+        let wanted = match (product, self.items.as_slice()) {
+            (Some(product), _) => product.clone(),
+            (None, [only]) => only.product.clone(),
+            (None, _) => return Reply::NoSuchItem,
+        };
+        let Some(item) = self.items.iter_mut().find(|item| item.product == wanted) else {
+            return Reply::NoSuchItem;
+        };
+        if !item.links.last().is_some_and(|link| link.is_live(now)) {
+            item.links.iter_mut().for_each(|link| link.supersede(now));
+            item.links.push(Link::new(jti, now, link_ttl_secs));
+        }
+        self.items
+            .iter()
+            .find(|item| item.product == wanted)
+            .and_then(|item| Some(Reply::Issued(self.view(item, item.links.last()?))))
+            .unwrap_or(Reply::NoSuchItem)
+    }
+
+    fn redeem(&mut self, jti: &RandomId, browser: BrowserId, lease: RandomId, now: Timestamp) -> Reply {
+        let Some(link) = self.find_mut(jti) else { return Reply::Unknown };
+        let redeemed = link.redeem(browser, lease, now);
+        match (redeemed, self.find(jti)) {
+            (Ok(lease), Some((item, link))) => {
+                Reply::Leased { lease: lease.id, issued_at: lease.issued_at, view: self.view(item, link) }
+            }
+            (Err(standing), Some((item, link))) => Reply::Stands { standing, view: self.view(item, link) },
+            (_, None) => Reply::Unknown,
+        }
+    }
+
+    /// Does something to the link of a lease, and answers what a stream needs to know.
+    fn lease(
+        &mut self,
+        key: &LeaseKey,
+        act: impl FnOnce(&mut Link) -> Result<Option<u64>, LeaseRefusal>,
+    ) -> Reply {
+        let Some(link) = self.find_mut(&key.jti) else { return Reply::Unknown };
+        match (act(link), self.find(&key.jti)) {
+            (Ok(delivers_at), Some((item, link))) => Reply::Holds { view: self.view(item, link), delivers_at },
+            (Err(refusal), _) => Reply::Refused(refusal),
+            (_, None) => Reply::Unknown,
+        }
+    }
+
+    fn find(&self, jti: &RandomId) -> Option<(&Item, &Link)> {
+        self.items.iter().find_map(|item| Some((item, item.links.iter().find(|link| link.jti == *jti)?)))
+    }
+
+    fn find_mut(&mut self, jti: &RandomId) -> Option<&mut Link> {
+        self.items.iter_mut().flat_map(|item| &mut item.links).find(|link| link.jti == *jti)
+    }
+
+    fn view(&self, item: &Item, link: &Link) -> LinkView {
+        LinkView {
+            order: self.purchase.order.clone(),
+            product: item.product.clone(),
+            license: item.license.clone(),
+            buyer: self.purchase.buyer.clone(),
+            purchased_at: self.purchase.purchased_at,
+            origin: self.origin.clone(),
+            jti: link.jti.clone(),
+            issued_at: link.issued_at,
+            expires_at: link.expires_at,
+        }
+    }
+}
+
+impl Item {
+    fn new(new: NewItem, link_ttl_secs: i64, now: Timestamp) -> Self {
+        let links = vec![Link::new(new.jti, now, link_ttl_secs)];
+        Self { product: new.product, license: new.license, links }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What went wrong, as we tell it: to machines by RFC 9457, to people by a page.
+
+use serde::Serialize;
+
+/// A problem, in words for whoever met it. Nothing internal is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable name, for machines and logs.
+    pub code: &'static str,
+    /// A heading.
+    pub title: &'static str,
+    /// What happened, in a sentence or two.
+    pub detail: String,
+    /// What to do now.
+    pub next: Option<String>,
+    /// When to try again, in seconds (`Retry-After`, RFC 9110 §10.2.3).
+    pub retry_after_secs: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+}
+
+impl Problem {
+    /// A problem without advice.
+    #[must_use]
+    pub fn new(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), next: None, retry_after_secs: None }
+    }
+
+    /// With what to do now.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    /// With the time to try again.
+    #[must_use]
+    pub fn retry_after(mut self, secs: i64) -> Self {
+        self.retry_after_secs = Some(secs.max(1));
+        self
+    }
+
+    /// The body of an `application/problem+json` answer (RFC 9457 §3). Its type is `about:blank`: the
+    /// status says the kind, `code` says the case.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let body = Body {
+            r#type: "about:blank",
+            title: self.title,
+            status: self.status,
+            detail: &self.detail,
+            code: self.code,
+            next: self.next.as_deref(),
+        };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_format_unchanged() {
+        let problem = Problem::new(409, "in-progress", "In progress", "Another browser has it.").retry_after(0);
+        assert_eq!(
+            problem.to_json(),
+            r#"{"type":"about:blank","title":"In progress","status":409,"detail":"Another browser has it.","code":"in-progress"}"#
+        );
+        assert_eq!(problem.retry_after_secs, Some(1));
+    }
+}

@@ -1,0 +1,184 @@
+//! The operator asks for a link.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::http::percent_encode;
+use crate::domain::id::{OrderId, RandomId};
+use crate::domain::jwt::JwtError;
+use crate::domain::order::{Command, LinkView, Reply};
+use crate::domain::purchase::{Buyer, LicenseId, Purchase};
+use crate::domain::settings::{ProductId, Settings};
+use crate::domain::text;
+use crate::domain::time::Timestamp;
+use crate::domain::token::LinkClaims;
+
+use super::failure::Failure;
+use super::ports::{Orders, Randomness, Unavailable};
+use super::webhook::{record, unexpected};
+
+/// The largest body of `POST /links`, in bytes: a few lines of text.
+pub const MAX_BODY_BYTES: usize = 16 * 1_024;
+
+/// What the operator gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IssuedLink {
+    /// The link's address.
+    pub url: String,
+    /// Good before this (RFC 3339, UTC).
+    pub expires_at: String,
+    /// The link's name.
+    pub jti: RandomId,
+    /// The licence's number.
+    pub license_id: LicenseId,
+}
+
+/// Either a session, or a purchase made elsewhere.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    session_id: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+    organisation: Option<String>,
+    product: Option<String>,
+    reference: Option<String>,
+}
+
+/// Issues a link: the one that still works, or a new one in its place.
+///
+/// 1. The admin token is right (401).
+/// 2. The body says which order (400, 413).
+/// 3. A purchase made elsewhere is stored, if it is new (409 if its reference names another one).
+/// 4. The order gives the link (404 if there is no such order).
+///
+/// # Errors
+/// As above, and 503 if the order did not answer.
+pub async fn issue(
+    settings: &Settings,
+    orders: &impl Orders,
+    random: &impl Randomness,
+    request: IssueRequest<'_>,
+    now: Timestamp,
+) -> Result<IssuedLink, Failure> {
+    // 1. The token.
+    let token = request.authorization.and_then(bearer).ok_or(Failure::Unauthorized)?;
+    if !settings.admin_token.matches(token) {
+        return Err(Failure::Unauthorized);
+    }
+    // 2. The order's name.
+    if request.body.len() > MAX_BODY_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    let parsed: Request = serde_json::from_slice(request.body)
+        .map_err(|error| Failure::BadRequest(format!("The body is not the JSON that this takes: {error}.")))?;
+    let (order, product) = match (&parsed.session_id, &parsed.reference) {
+        (Some(session), None) => existing(session, parsed.product.as_deref())?,
+        (None, Some(_)) => {
+            let purchase = elsewhere(settings, &parsed, now)?;
+            // 3. The purchase.
+            let (order, product) = (purchase.order.clone(), purchase.products.first().cloned());
+            let given = purchase.clone();
+            let (_, stored) = record(settings, orders, random, purchase, request.origin, false).await?;
+            if stored.products != given.products || stored.buyer.email != given.buyer.email {
+                return Err(Failure::Conflict(
+                    "That `reference` names another purchase: its product or e-mail address differs.".to_owned(),
+                ));
+            }
+            (order, product)
+        }
+        _ => {
+            return Err(Failure::BadRequest(
+                "Name either a `session_id`, or a `reference` with `email` and `product`.".to_owned(),
+            ));
+        }
+    };
+    // 4. The link.
+    let jti = RandomId::from_random(&random.draw());
+    let command = Command::Issue { product, jti, link_ttl_secs: settings.link_ttl_secs };
+    match orders.ask(&order, command).await? {
+        Reply::Issued(view) => issued(settings, &view),
+        Reply::Unknown | Reply::NoSuchItem => Err(Failure::NoSuchOrder),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// A request for a link as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct IssueRequest<'a> {
+    /// The header `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+    /// Scheme, host and port that it was posted to.
+    pub origin: &'a str,
+}
+
+/// The address of a link.
+///
+/// # Errors
+/// The token can't be made, which its claims never cause.
+pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError> {
+    let token = LinkClaims::new(
+        link.order.clone(),
+        link.buyer.email.clone(),
+        link.product.clone(),
+        link.jti.clone(),
+        link.issued_at,
+        link.expires_at,
+    )
+    .sign(&settings.link_keys)?;
+    Ok(format!("{}/download?token={}", link.origin, percent_encode(&token)))
+}
+
+fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
+    let url = link_url(settings, link).map_err(|why| Failure::Unavailable(Unavailable(format!("signing: {why:?}"))))?;
+    let expires_at = link.expires_at.rfc3339();
+    Ok(IssuedLink { url, expires_at, jti: link.jti.clone(), license_id: link.license.clone() })
+}
+
+/// `Bearer` and a token (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn existing(session: &str, product: Option<&str>) -> Result<(OrderId, Option<ProductId>), Failure> {
+    let order = OrderId::from_session(session)
+        .ok_or_else(|| Failure::BadRequest("`session_id` takes a Checkout Session's id, `cs_…`.".to_owned()))?;
+    let product = match product {
+        Some(raw) => Some(ProductId::parse(raw).ok_or(Failure::NoSuchOrder)?),
+        None => None,
+    };
+    Ok((order, product))
+}
+
+fn elsewhere(settings: &Settings, request: &Request, now: Timestamp) -> Result<Purchase, Failure> {
+    let bad = |what: &str| Failure::BadRequest(what.to_owned());
+    let order = request
+        .reference
+        .as_deref()
+        .and_then(OrderId::from_reference)
+        .ok_or_else(|| bad("`reference` takes 1 to 100 visible ASCII characters."))?;
+    let email = request
+        .email
+        .as_deref()
+        .and_then(text::email)
+        .ok_or_else(|| bad("`email` takes the buyer's address."))?;
+    let product = request
+        .product
+        .as_deref()
+        .and_then(ProductId::parse)
+        .filter(|id| settings.product(id).is_some())
+        .ok_or_else(|| bad("`product` takes the id of a product in PRODUCTS."))?;
+    Ok(Purchase {
+        order,
+        products: vec![product],
+        buyer: Buyer {
+            name: text::clean_option(request.name.as_deref()),
+            organisation: text::clean_option(request.organisation.as_deref()),
+            email,
+        },
+        purchased_at: now,
+        payment_intent: None,
+    })
+}

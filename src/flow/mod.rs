@@ -1,0 +1,15 @@
+//! The use cases: what happens when Stripe posts, a buyer clicks, the operator asks, an alarm rings.
+//!
+//! Async over the small traits in [`ports`], each named by what it guarantees. Natively they are tested
+//! with fakes that fail; in the runtime `edge` implements them.
+
+
+pub mod failure;
+
+pub mod links;
+pub mod outbox;
+pub mod ports;
+pub mod webhook;
+
+
+

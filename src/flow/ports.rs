@@ -1,0 +1,105 @@
+//! What the use cases need of the world outside, and what it promises.
+
+use std::ops::Range;
+
+use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::mail::Mail;
+use crate::domain::order::{Command, Link, Reply};
+use crate::domain::time::Timestamp;
+use crate::domain::zip::{ArchiveIndex, Rejection};
+
+/// Something outside did not answer. The text is for the log, never for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable(pub String);
+
+/// The referees: one order each, one decision after the other, stored before it is answered.
+#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+pub trait Orders {
+    /// Asks an order. After an error the command may have been carried out or not.
+    async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable>;
+}
+
+/// One order's own storage: loads and stores whole decisions.
+pub trait Referee {
+    /// Decides and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn decide(&self, command: Command, now: Timestamp) -> Result<Reply, Unavailable>;
+
+    /// The links that ended and are to be made known.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable>;
+}
+
+/// Links that can never work again. Eventually consistent: it may say no, and only no.
+#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+pub trait Tombstones {
+    /// Why this link can never work again, if that is known here.
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
+
+    /// Makes known, for `ttl_secs` at least, that it can't.
+    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable>;
+}
+
+/// Why a link can never work again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tombstone {
+    /// It was delivered, then.
+    Used(Timestamp),
+    /// A newer link took its place.
+    Superseded,
+}
+
+/// An archive as it lies in storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveInfo {
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Its strong tag, unquoted: another release has another one.
+    pub etag: String,
+}
+
+/// Why an archive can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// There is another one by now, or none.
+    Changed,
+    /// Storage did not answer.
+    Unavailable(String),
+}
+
+/// The base archives: strongly consistent.
+#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+pub trait Archives {
+    /// The archive under this key, if there is one.
+    async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable>;
+
+    /// Exactly these bytes of exactly this version.
+    async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError>;
+}
+
+/// What was found out about an archive, kept for the next download. It may forget.
+pub trait IndexCache {
+    /// What is known of the version with this tag.
+    fn get(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>>;
+
+    /// Keeps it.
+    fn put(&self, etag: &str, index: Result<ArchiveIndex, Rejection>);
+}
+
+/// Sends mails.
+#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+pub trait Mailer {
+    /// Hands a mail over. The same key is sent once, where the provider knows how to.
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Result<(), Unavailable>;
+}
+
+/// Draws bytes that nobody can foresee.
+pub trait Randomness {
+    /// 16 of them.
+    fn draw(&self) -> RandomBytes;
+}

@@ -1,0 +1,100 @@
+//! Stripe posted something.
+
+use crate::domain::id::RandomId;
+use crate::domain::order::{Command, NewItem, Reply};
+use crate::domain::purchase::{LicenseId, Purchase};
+use crate::domain::settings::Settings;
+use crate::domain::stripe::{self, Event, MAX_BODY_BYTES};
+use crate::domain::time::Timestamp;
+
+use super::failure::Failure;
+use super::ports::{Orders, Randomness, Unavailable};
+
+/// What became of a webhook, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A purchase was stored.
+    Recorded,
+    /// It was stored before.
+    Known,
+    /// Nothing to do, and why.
+    Ignored(&'static str),
+}
+
+/// Receives a webhook. `origin` is where it came in: links lead there, unless the settings say otherwise.
+///
+/// 1. The body is not too large (413).
+/// 2. Stripe signed it, just now (400).
+/// 3. It is about us (200 and nothing else if not), and can be acted on (400).
+/// 4. The order is stored (503 if not, so that Stripe sends it again). Its alarm does the rest.
+///
+/// # Errors
+/// As above.
+pub async fn receive(
+    settings: &Settings,
+    orders: &impl Orders,
+    random: &impl Randomness,
+    request: WebhookRequest<'_>,
+    now: Timestamp,
+) -> Result<Received, Failure> {
+    // 1. The body's size.
+    if request.body.len() > MAX_BODY_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    // 2. The signature, over the bytes as they came.
+    stripe::verify(request.signature, request.body, &settings.webhook_secrets, now).map_err(Failure::Signature)?;
+    // 3. What it says.
+    let purchase = match stripe::parse_event(request.body).map_err(Failure::Event)? {
+        Event::Paid(purchase) => *purchase,
+        Event::Ignored(why) => return Ok(Received::Ignored(why)),
+    };
+    // 4. The order.
+    let (new, _) = record(settings, orders, random, purchase, request.origin, true).await?;
+    Ok(if new { Received::Recorded } else { Received::Known })
+}
+
+/// A webhook as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct WebhookRequest<'a> {
+    /// The header `Stripe-Signature`.
+    pub signature: Option<&'a str>,
+    /// The raw body.
+    pub body: &'a [u8],
+    /// Scheme, host and port that it was posted to.
+    pub origin: &'a str,
+}
+
+/// Stores a purchase, if it is not stored: whether it was new, and what is stored.
+pub(super) async fn record(
+    settings: &Settings,
+    orders: &impl Orders,
+    random: &impl Randomness,
+    purchase: Purchase,
+    origin: &str,
+    mail: bool,
+) -> Result<(bool, Purchase), Failure> {
+    let order = purchase.order.clone();
+    let items = purchase
+        .products
+        .iter()
+        .map(|product| NewItem {
+            product: product.clone(),
+            license: LicenseId::derive(settings.link_keys.signer(), &order, product),
+            jti: RandomId::from_random(&random.draw()),
+        })
+        .collect();
+    let origin = settings.public_url.as_deref().unwrap_or(origin).to_owned();
+    let command = Command::Record { purchase, origin, items, link_ttl_secs: settings.link_ttl_secs, mail };
+    match orders.ask(&order, command).await? {
+        Reply::Recorded { new, purchase } => Ok((new, purchase)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// An answer that the order does not give to that command.
+pub(super) fn unexpected(reply: &Reply) -> Failure {
+    // The variant's name alone: what is in it may be about a buyer.
+    let name = format!("{reply:?}");
+    let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    Failure::Unavailable(Unavailable(format!("the order answered {name}")))
+}
