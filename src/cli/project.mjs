@@ -34,5 +34,7 @@ export function lockedVersion(crate) {
  */
 export function environment(more = {}) {
   const cargo = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin');
-  return { ...process.env, PATH: [NPM_BIN, process.env.PATH, cargo].join(':'), ...more };
+  // Where its progress bar can't be drawn, cargo prints hundreds of lines instead.
+  const quiet = process.stderr.isTTY ? {} : { CARGO_TERM_QUIET: 'true' };
+  return { ...process.env, ...quiet, PATH: [NPM_BIN, process.env.PATH, cargo].join(':'), ...more };
 }

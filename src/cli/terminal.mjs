@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ROOT, environment } from './project.mjs';
 
 /** A failure that the reader can act upon: shown without a stack trace. */
@@ -40,18 +41,16 @@ export async function step(what, usually, work) {
  * Runs a command and shows its output.
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, advice?: string, quiet?: boolean }} [options]
- *   `advice`: what to do when it fails. `quiet`: show only what it says about failures.
+ * @param {{ env?: Record<string, string>, advice?: string }} [options] `advice`: what to do when it fails
  */
-export async function run(command, args, { env, advice, quiet = false } = {}) {
-  const stdio = ['ignore', quiet ? 'ignore' : 'inherit', 'inherit'];
-  const child = spawn(command, args, { cwd: ROOT, env: environment(env), stdio });
+export async function run(command, args, { env, advice } = {}) {
+  const child = spawn(command, args, { cwd: ROOT, env: environment(env), stdio: ['ignore', 'inherit', 'inherit'] });
   const outcome = await new Promise((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code, signal) => resolve(code === 0 ? null : (signal ?? `exit code ${code}`)));
   });
   if (outcome !== null) {
-    throw new Advice([`${command} ${args[0] ?? ''} failed: ${outcome}.`, advice].filter(Boolean).join(' '));
+    throw new Advice([`${basename(command)} ${args[0] ?? ''} failed: ${outcome}.`, advice].filter(Boolean).join(' '));
   }
 }
 
@@ -62,12 +61,24 @@ export async function run(command, args, { env, advice, quiet = false } = {}) {
  * @returns {Promise<string | null>}
  */
 export async function output(command, args) {
-  const child = spawn(command, args, { cwd: ROOT, env: environment(), stdio: ['ignore', 'pipe', 'ignore'] });
-  let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
+  const { code, stdout } = await captured(command, args);
+  return code === 0 ? stdout.trim() : null;
+}
+
+/**
+ * Runs a command, keeping what it says.
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<{ code: number | null, stdout: string, stderr: string }>} code: null if it could not run to its end
+ */
+export async function captured(command, args) {
+  const child = spawn(command, args, { cwd: ROOT, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => (said.stdout += chunk));
+  child.stderr.on('data', (chunk) => (said.stderr += chunk));
   return new Promise((resolve) => {
-    child.on('error', () => resolve(null));
-    child.on('close', (code) => resolve(code === 0 ? text.trim() : null));
+    child.on('error', (error) => resolve({ code: null, ...said, stderr: error.message }));
+    child.on('close', (code) => resolve({ code, ...said }));
   });
 }
 

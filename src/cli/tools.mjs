@@ -45,7 +45,6 @@ async function ensureCrate(crate, program, version, usually, check) {
   await check?.();
   // Cargo moves the finished program into its place at once, so two runs at a time do each other no harm.
   const args = ['install', '--locked', '--root', root, '--version', `=${version}`, crate];
-  if (!process.stderr.isTTY) args.push('--quiet');
   await step(`Compiling ${crate} ${version}, once for this user`, usually, () =>
     run('cargo', args, { advice: 'Is crates.io reachable? Then run it again.' }),
   );
