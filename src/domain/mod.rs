@@ -13,6 +13,7 @@ pub mod order;
 pub mod page;
 pub mod problem;
 pub mod purchase;
+pub mod range;
 pub mod settings;
 pub mod stripe;
 pub mod template;

@@ -126,7 +126,8 @@ impl Failure {
     }
 
     /// An archive's read that failed, as a failure of its product.
-    pub(super) fn reading(product: &ProductId, error: ReadError) -> Self {
+    #[must_use]
+    pub fn reading(product: &ProductId, error: ReadError) -> Self {
         match error {
             ReadError::Changed => Self::ArchiveChanged(product.clone()),
             ReadError::Unavailable(text) => Self::Unavailable(Unavailable(text)),

@@ -4,7 +4,9 @@
 //! with fakes that fail; in the runtime `edge` implements them.
 
 
+pub mod download;
 pub mod failure;
+pub mod health;
 
 pub mod links;
 pub mod outbox;

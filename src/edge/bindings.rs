@@ -1,0 +1,195 @@
+//! The ports of the use cases, on Cloudflare's bindings.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use wasm_bindgen::JsValue;
+use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
+
+use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::order::{Command, Reply};
+use crate::domain::settings::{Settings, SettingsErrors};
+use crate::domain::time::Timestamp;
+use crate::domain::zip::{ArchiveIndex, Rejection};
+use crate::flow::ports::{
+    ArchiveInfo, Archives, IndexCache, Orders, Randomness, ReadError, Tombstone, Tombstones, Unavailable,
+};
+
+/// KV's shortest time for which a location may keep what it read, in seconds:
+/// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>. A link's end is
+/// to be seen soon.
+const KV_CACHE_SECS: u64 = 30;
+
+/// The indexes that an isolate keeps take so many bytes at most: an eighth of its memory.
+const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
+
+type KnownIndex = (String, Result<ArchiveIndex, Rejection>);
+
+thread_local! {
+    static INDEXES: RefCell<VecDeque<KnownIndex>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The time, in whole seconds.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_secs(i64::try_from(Date::now().as_millis() / 1_000).unwrap_or(i64::MAX))
+}
+
+/// The settings, from variables and secrets.
+pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
+    Settings::parse(|name| setting(env, name))
+}
+
+/// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
+pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    if value.is_undefined() || value.is_null() {
+        return None;
+    }
+    value.as_string().or_else(|| js_sys::JSON::stringify(&value).ok()?.as_string())
+}
+
+/// The order objects, behind the binding `ORDERS`.
+pub(super) struct OrderObjects<'a>(pub &'a Env);
+
+impl OrderObjects<'_> {
+    /// Posts to an order's object, and reads its JSON answer.
+    pub(super) async fn post(&self, name: &str, path: &str, body: &str) -> worker::Result<String> {
+        let stub = self.0.durable_object("ORDERS")?.get_by_name(name)?;
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post).with_body(Some(JsValue::from_str(body)));
+        let request = Request::new_with_init(&format!("https://order{path}"), &init)?;
+        let mut response = stub.fetch_with_request(request).await?;
+        if response.status_code() != 200 {
+            return Err(worker::Error::RustError(format!("the order object answered {}", response.status_code())));
+        }
+        response.text().await
+    }
+}
+
+impl Orders for OrderObjects<'_> {
+    async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
+        let body = serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let reply = self.post(order.as_str(), "/", &body).await.map_err(|error| unavailable("ORDERS", &error))?;
+        serde_json::from_str(&reply).map_err(|error| unavailable("ORDERS", &error))
+    }
+}
+
+/// The archives, in the bucket `ARCHIVES`.
+pub(super) struct ArchiveBucket(pub Bucket);
+
+impl ArchiveBucket {
+    /// Opens exactly these bytes of exactly this version, tried twice: its stream, or that it changed.
+    pub(super) async fn open(
+        &self,
+        key: &str,
+        etag: &str,
+        range: Range<u64>,
+    ) -> Result<web_sys::ReadableStream, ReadError> {
+        let object = match self.get(key, etag, &range).await {
+            Err(ReadError::Unavailable(_)) => self.get(key, etag, &range).await?,
+            other => other?,
+        };
+        let body = object.body().ok_or(ReadError::Changed)?.response_body().map_err(|error| unread(&error))?;
+        match body {
+            worker::ResponseBody::Stream(stream) => Ok(stream),
+            _ => Err(ReadError::Unavailable("ARCHIVES: an object without a stream".to_owned())),
+        }
+    }
+
+    async fn get(&self, key: &str, etag: &str, range: &Range<u64>) -> Result<worker::Object, ReadError> {
+        self.0
+            .get(key)
+            .range(worker::Range::OffsetWithLength { offset: range.start, length: range.end - range.start })
+            .only_if(Conditional { etag_matches: Some(etag.to_owned()), ..Conditional::default() })
+            .execute()
+            .await
+            .map_err(|error| unread(&error))?
+            .ok_or(ReadError::Changed)
+    }
+}
+
+impl Archives for ArchiveBucket {
+    async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable> {
+        let object = self.0.head(key).await.map_err(|error| unavailable("ARCHIVES", &error))?;
+        Ok(object.map(|object| ArchiveInfo { size_bytes: object.size(), etag: object.etag() }))
+    }
+
+    async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        let length = range.end - range.start;
+        let object = self.get(key, etag, &range).await?;
+        let body = object.body().ok_or(ReadError::Changed)?;
+        let bytes = body.bytes().await.map_err(|error| unread(&error))?;
+        // A body that broke off may look like one that ended.
+        if u64::try_from(bytes.len()).ok() == Some(length) {
+            return Ok(bytes);
+        }
+        Err(ReadError::Unavailable(format!("ARCHIVES: {} bytes of {length}", bytes.len())))
+    }
+}
+
+/// The ended links, in the namespace `LINKS`.
+pub(super) struct LinkTombstones(pub KvStore);
+
+impl Tombstones for LinkTombstones {
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        let read = self.0.get(&key_of(jti)).cache_ttl(KV_CACHE_SECS).json().await;
+        read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable> {
+        let json = serde_json::to_string(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
+        let put = self.0.put(&key_of(jti), json).map_err(|error| unavailable("LINKS", &error))?;
+        put.expiration_ttl(ttl_secs).execute().await.map_err(|error| unavailable("LINKS", &error))
+    }
+}
+
+fn key_of(jti: &RandomId) -> String {
+    format!("link:{}", jti.as_str())
+}
+
+/// The indexes that this isolate knows, the oldest forgotten first.
+pub(super) struct IsolateIndexes;
+
+impl IndexCache for IsolateIndexes {
+    fn get(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
+        INDEXES.with_borrow(|known| known.iter().find(|(tag, _)| tag == etag).map(|(_, index)| index.clone()))
+    }
+
+    fn put(&self, etag: &str, index: Result<ArchiveIndex, Rejection>) {
+        INDEXES.with_borrow_mut(|known| {
+            known.retain(|(tag, _)| tag != etag);
+            known.push_back((etag.to_owned(), index));
+            let mut bytes: usize = known.iter().map(|(_, index)| bytes_of(index)).sum();
+            while bytes > INDEX_CACHE_BYTES {
+                let Some((_, oldest)) = known.pop_front() else { break };
+                bytes -= bytes_of(&oldest);
+            }
+        });
+    }
+}
+
+fn bytes_of(index: &Result<ArchiveIndex, Rejection>) -> usize {
+    // A rejection is a few words; some bytes more stand for the row itself.
+    512 + index.as_ref().map_or(0, ArchiveIndex::size_in_memory_bytes)
+}
+
+/// The runtime's source of random bytes.
+pub(super) struct SystemRandom;
+
+impl Randomness for SystemRandom {
+    #[expect(clippy::expect_used, reason = "crypto.getRandomValues never fails here; names that can be foreseen would")]
+    fn draw(&self) -> RandomBytes {
+        let mut bytes = RandomBytes::default();
+        getrandom::fill(&mut bytes).expect("crypto.getRandomValues");
+        bytes
+    }
+}
+
+pub(super) fn unavailable(binding: &str, error: &dyn std::fmt::Display) -> Unavailable {
+    Unavailable(format!("{binding}: {error}"))
+}
+
+fn unread(error: &worker::Error) -> ReadError {
+    ReadError::Unavailable(format!("ARCHIVES: {error}"))
+}

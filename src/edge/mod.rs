@@ -1,0 +1,16 @@
+//! The Worker: thin adapters between the runtime and the use cases.
+
+mod answer;
+mod bindings;
+mod dev;
+mod order_object;
+mod routes;
+mod stream;
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+/// Every request to the service comes in here.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, ctx: Context) -> Result<Response> {
+    routes::serve(request, &env, &ctx).await
+}

@@ -1,0 +1,126 @@
+//! The Durable Object of one order: loads, decides, stores.
+//!
+//! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
+//! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
+
+use serde::Deserialize;
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
+
+use super::answer::log_line;
+use super::bindings::{self, LinkTombstones};
+use super::dev::DevOutbox;
+use crate::domain::order::{self, Command, Link, Reply};
+use crate::domain::time::Timestamp;
+use crate::flow::failure::Failure;
+use crate::flow::outbox;
+use crate::flow::ports::{Referee, Unavailable};
+
+/// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
+/// otherwise ring without end.
+const ALARM_PAUSE_SECS: i64 = 10;
+
+/// The object. What it knows is in its storage alone.
+#[durable_object]
+pub struct Order {
+    state: State,
+    env: Env,
+}
+
+impl DurableObject for Order {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.path() == "/inspect" {
+            let stored = self.load().map_err(in_runtime_words)?;
+            return Response::from_json(&stored);
+        }
+        let command: Command = serde_json::from_str(&request.text().await?)?;
+        let reply = self.decide(command, bindings::now()).map_err(in_runtime_words)?;
+        self.set_alarm(0).await?;
+        Response::from_json(&reply)
+    }
+
+    /// Never fails for what can be tried again: the platform would give up after six times.
+    async fn alarm(&self) -> Result<Response> {
+        let done = match bindings::settings(&self.env) {
+            Ok(settings) => {
+                let tombstones = LinkTombstones(self.env.kv("LINKS")?);
+                let mailer = DevOutbox(self.env.kv("LINKS")?);
+                outbox::run(&settings, self, &mailer, &tombstones, bindings::now()).await
+            }
+            Err(errors) => Err(Failure::Settings(errors)),
+        };
+        let pause_secs = match done {
+            Ok(()) => 0,
+            Err(failure) => {
+                let (code, detail) = (failure.problem().code, failure.log_detail());
+                log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
+                ALARM_PAUSE_SECS
+            }
+        };
+        self.set_alarm(pause_secs).await?;
+        Response::empty()
+    }
+}
+
+impl Referee for Order {
+    fn decide(&self, command: Command, now: Timestamp) -> std::result::Result<Reply, Unavailable> {
+        let before = self.load()?;
+        let (after, reply) = order::decide(before.clone(), command, now);
+        if let Some(order) = after.filter(|after| before.as_ref() != Some(after)) {
+            self.store(&order)?;
+        }
+        Ok(reply)
+    }
+
+    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {
+        Ok(self.load()?.map(|order| order.ended_links(now)).unwrap_or_default())
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    json: String,
+}
+
+impl Order {
+    fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
+        let sql = self.state.storage().sql();
+        let create = "CREATE TABLE IF NOT EXISTS purchase (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)";
+        let rows: Vec<Row> = sql
+            .exec(create, None)
+            .and_then(|_| sql.exec("SELECT json FROM purchase", None))
+            .and_then(|cursor| cursor.to_array())
+            .map_err(|error| bindings::unavailable("storage", &error))?;
+        rows.first()
+            .map(|row| serde_json::from_str(&row.json))
+            .transpose()
+            .map_err(|error| bindings::unavailable("storage", &error))
+    }
+
+    fn store(&self, order: &order::Order) -> std::result::Result<(), Unavailable> {
+        let json = serde_json::to_string(order).map_err(|error| bindings::unavailable("storage", &error))?;
+        let put = "INSERT INTO purchase (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json";
+        let stored = self.state.storage().sql().exec(put, vec![json.into()]);
+        stored.map(|_| ()).map_err(|error| bindings::unavailable("storage", &error))
+    }
+
+    /// Sets the alarm to when the order wants to be woken, `pause_secs` from now at the earliest. Its first
+    /// step happens in the same turn as the store before it, so both are on disk or neither is.
+    async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
+        let Some(order) = self.load().map_err(in_runtime_words)? else { return Ok(()) };
+        match order.next_alarm() {
+            Some(at) => {
+                let secs = at.secs_since(bindings::now()).max(pause_secs).max(0);
+                self.state.storage().set_alarm(secs.saturating_mul(1_000)).await
+            }
+            None => self.state.storage().delete_alarm().await,
+        }
+    }
+}
+
+fn in_runtime_words(error: Unavailable) -> worker::Error {
+    worker::Error::RustError(error.0)
+}

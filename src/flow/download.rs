@@ -1,0 +1,254 @@
+//! A buyer opens the link, presses the button, and the copy is streamed.
+
+use std::ops::Range;
+
+use crate::domain::copy::{self, Texts};
+use crate::domain::http::percent_encode;
+use crate::domain::id::{BrowserId, OrderId, RandomId};
+use crate::domain::order::{Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing};
+use crate::domain::page;
+use crate::domain::settings::{Product, ProductId, Settings};
+use crate::domain::time::Timestamp;
+use crate::domain::token::{LeaseClaims, LinkClaims, TokenError};
+use crate::domain::zip::{ArchiveIndex, IndexReader, Plan, Rejection};
+
+use super::failure::Failure;
+use super::ports::{ArchiveInfo, Archives, IndexCache, Orders, Randomness, Tombstone, Tombstones};
+use super::webhook::unexpected;
+
+/// What a download needs of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a, O, A, T, C> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// The orders.
+    pub orders: &'a O,
+    /// The base archives.
+    pub archives: &'a A,
+    /// The links that ended.
+    pub tombstones: &'a T,
+    /// What is known of archives.
+    pub indexes: &'a C,
+}
+
+/// A copy that can be made: every byte of it is determined.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    /// Where each of its bytes comes from.
+    pub plan: Plan,
+    /// Of which product.
+    pub product: ProductId,
+    /// The base archive's key.
+    pub archive: String,
+    /// The base archive's version.
+    pub info: ArchiveInfo,
+    /// What the download is called.
+    pub filename: String,
+}
+
+/// A lease that holds, and the copy that it is for.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The order.
+    pub order: OrderId,
+    /// The lease, and whose it is.
+    pub key: LeaseKey,
+    /// The copy.
+    pub copy: Copy,
+}
+
+/// A stream that the order knows of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its name.
+    pub stream: RandomId,
+    /// The byte before which the order is told that the copy is delivered.
+    pub delivers_at: Option<u64>,
+}
+
+impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C> {
+    /// The page behind the link. Changes nothing, however often it is looked at.
+    ///
+    /// 1. The link is ours (404) and its time is not over (410).
+    /// 2. KV does not know that it ended (410).
+    /// 3. The order says how it stands (409, 410).
+    /// 4. The copy can be made (503).
+    ///
+    /// # Errors
+    /// As above, and 503 if the order or the archive's storage did not answer.
+    pub async fn look(&self, token: &str, browser: Option<&BrowserId>, now: Timestamp) -> Result<String, Failure> {
+        // 1. The link. One that has expired may still go on in the browser that began.
+        let claims = self.claims(token, now)?;
+        // 2. KV.
+        self.refuse_ended(&claims.jti).await?;
+        // 3. The order.
+        let command = Command::Look { jti: claims.jti.clone(), browser: browser.cloned() };
+        let (standing, view) = match self.orders.ask(&claims.sub, command).await? {
+            Reply::Stands { standing, view } => (standing, view),
+            Reply::Unknown => return Err(Failure::OrderMissing),
+            other => return Err(unexpected(&other)),
+        };
+        if !matches!(standing, Standing::Ready | Standing::Yours) {
+            return Err(Failure::Standing(standing));
+        }
+        // 4. The copy.
+        let copy = self.copy(&view).await?;
+        let product = self.product(&view)?;
+        let begun = standing == Standing::Yours;
+        Ok(page::download_page(&self.settings.shop, product, &view, token, Some(copy.plan.len()), begun)?)
+    }
+
+    /// The button was pressed: gives the address of the copy, for this browser alone.
+    ///
+    /// 1. The link is ours (404), and KV does not know that it ended (410).
+    /// 2. The copy can be made (503): if not, the link is left alone.
+    /// 3. The order redeems it (409, 410).
+    ///
+    /// # Errors
+    /// As above, and 503 if the order or the archive's storage did not answer.
+    pub async fn redeem(
+        &self,
+        token: &str,
+        browser: BrowserId,
+        random: &impl Randomness,
+        now: Timestamp,
+    ) -> Result<String, Failure> {
+        // 1. The link.
+        let claims = self.claims(token, now)?;
+        self.refuse_ended(&claims.jti).await?;
+        // 2. The copy.
+        let look = Command::Look { jti: claims.jti.clone(), browser: Some(browser.clone()) };
+        match self.orders.ask(&claims.sub, look).await? {
+            Reply::Stands { standing: Standing::Ready | Standing::Yours, view } => {
+                self.copy(&view).await?;
+            }
+            Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
+            Reply::Unknown => return Err(Failure::OrderMissing),
+            other => return Err(unexpected(&other)),
+        }
+        // 3. The order.
+        let lease = RandomId::from_random(&random.draw());
+        let command = Command::Redeem { jti: claims.jti.clone(), browser, lease };
+        let (lease, issued_at, view) = match self.orders.ask(&claims.sub, command).await? {
+            Reply::Leased { lease, issued_at, view } => (lease, issued_at, view),
+            Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
+            Reply::Unknown => return Err(Failure::OrderMissing),
+            other => return Err(unexpected(&other)),
+        };
+        let filename = percent_encode(&self.product(&view)?.filename);
+        let lease = LeaseClaims { sub: claims.sub, jti: claims.jti, lease, iat: issued_at };
+        let lease = lease.sign(&self.settings.link_keys).map_err(Failure::Lease)?;
+        Ok(format!("/download/{filename}?lease={lease}"))
+    }
+
+    /// Opens a leased copy, for HEAD and before a stream begins. Changes nothing.
+    ///
+    /// 1. The lease is ours (404), and this browser's (403).
+    /// 2. The order holds it (410).
+    /// 3. The copy can be made (503).
+    ///
+    /// # Errors
+    /// As above, and 503 if the order or the archive's storage did not answer.
+    pub async fn open(&self, lease: &str, browser: Option<BrowserId>) -> Result<Opened, Failure> {
+        // 1. The lease.
+        let claims = LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
+        let browser = browser.ok_or(Failure::Refused(LeaseRefusal::OtherBrowser))?;
+        // 2. The order.
+        let key = LeaseKey { jti: claims.jti, lease: claims.lease, browser };
+        let (view, _) = self.hold(&claims.sub, Command::Open(key.clone())).await?;
+        // 3. The copy.
+        let copy = self.copy(&view).await?;
+        Ok(Opened { order: claims.sub, key, copy })
+    }
+
+    /// Tells the order that a stream of `range` begins.
+    ///
+    /// # Errors
+    /// The lease does not hold any more (410), or asked too often (429); 503 if the order did not answer.
+    pub async fn begin(
+        &self,
+        opened: &Opened,
+        range: Range<u64>,
+        open_ended: bool,
+        random: &impl Randomness,
+    ) -> Result<Begun, Failure> {
+        let stream = RandomId::from_random(&random.draw());
+        let request = Request { range, open_ended, total: opened.copy.plan.len() };
+        let command = Command::Begin { key: opened.key.clone(), stream: stream.clone(), request };
+        let (_, delivers_at) = self.hold(&opened.order, command).await?;
+        Ok(Begun { stream, delivers_at })
+    }
+
+    async fn hold(&self, order: &OrderId, command: Command) -> Result<(LinkView, Option<u64>), Failure> {
+        match self.orders.ask(order, command).await? {
+            Reply::Holds { view, delivers_at } => Ok((view, delivers_at)),
+            Reply::Refused(refusal) => Err(Failure::Refused(refusal)),
+            Reply::Unknown => Err(Failure::OrderMissing),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The claims of a link that is ours. An expired one is the order's to judge: a download that
+    /// runs may outlive its link.
+    fn claims(&self, token: &str, now: Timestamp) -> Result<LinkClaims, Failure> {
+        match LinkClaims::verify(&self.settings.link_keys, token, now) {
+            Ok(claims) => Ok(claims),
+            Err(TokenError::Expired(claims)) => Ok(*claims),
+            Err(TokenError::NotOurs(why)) => Err(Failure::Link(why)),
+        }
+    }
+
+    /// KV's no is final. Its silence is none: the order knows, and KV only spares it work.
+    async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
+        match self.tombstones.find(jti).await {
+            Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
+            Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    fn product(&self, view: &LinkView) -> Result<&Product, Failure> {
+        self.settings.product(&view.product).ok_or_else(|| Failure::ProductMissing(view.product.clone()))
+    }
+
+    /// Determines every byte of a copy, or fails: there is no copy without its licence.
+    async fn copy(&self, view: &LinkView) -> Result<Copy, Failure> {
+        let product = self.product(view)?;
+        let files = copy::personal_files(&Texts::default(), &self.settings.shop, product, view)?;
+        let found = self.archives.find(&product.archive).await?;
+        let info = found.ok_or_else(|| Failure::ArchiveMissing(product.id.clone()))?;
+        let index = self.index(product, &info).await?;
+        let plan = Plan::append(&index, &info.etag, &files).map_err(|error| Failure::Plan(product.id.clone(), error))?;
+        let (archive, filename) = (product.archive.clone(), product.filename.clone());
+        Ok(Copy { plan, product: product.id.clone(), archive, info, filename })
+    }
+
+    /// The index of a product's archive, read once per version.
+    pub(super) async fn index(&self, product: &Product, info: &ArchiveInfo) -> Result<ArchiveIndex, Failure> {
+        let rejected = |rejection| Failure::Archive(product.id.clone(), rejection);
+        if let Some(known) = self.indexes.get(&info.etag) {
+            return known.map_err(rejected);
+        }
+        let index = self.read_index(product, info).await?;
+        self.indexes.put(&info.etag, index.clone());
+        index.map_err(rejected)
+    }
+
+    async fn read_index(&self, product: &Product, info: &ArchiveInfo) -> Result<Result<ArchiveIndex, Rejection>, Failure> {
+        let mut reader = match IndexReader::new(info.size_bytes, &copy::FILE_NAMES) {
+            Ok(reader) => reader,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        while let Some(range) = reader.wants() {
+            let bytes = self
+                .archives
+                .read(&product.archive, &info.etag, range)
+                .await
+                .map_err(|error| Failure::reading(&product.id, error))?;
+            if let Err(rejection) = reader.supply(&bytes) {
+                return Ok(Err(rejection));
+            }
+        }
+        Ok(reader.finish())
+    }
+}

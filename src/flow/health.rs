@@ -1,0 +1,85 @@
+//! Does it work? In words, for the operator and for whatever watches.
+
+use serde::Serialize;
+
+use super::download::World;
+use super::ports::{Archives, IndexCache, Orders, Tombstones};
+use crate::domain::id::RandomId;
+use crate::domain::settings::{Product, SettingsErrors};
+
+/// One thing that has to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// Whether it does.
+    pub ok: bool,
+    /// A sentence.
+    pub says: String,
+}
+
+/// All checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Whether all of them are fine.
+    pub healthy: bool,
+    /// Each.
+    pub checks: Vec<Check>,
+}
+
+impl Health {
+    fn of(checks: Vec<Check>) -> Self {
+        Self { healthy: checks.iter().all(|check| check.ok), checks }
+    }
+
+    /// Nothing can be checked before the settings are right.
+    #[must_use]
+    pub fn unconfigured(errors: &SettingsErrors) -> Self {
+        Self::of(errors.0.iter().map(|error| Check::new("Settings", Err(error.clone()))).collect())
+    }
+}
+
+impl Check {
+    fn new(name: impl Into<String>, outcome: Result<String, String>) -> Self {
+        let (ok, says) = match outcome {
+            Ok(says) => (true, says),
+            Err(says) => (false, says),
+        };
+        Self { name: name.into(), ok, says }
+    }
+}
+
+/// Looks at everything that a purchase needs. `orders` says whether the order objects can be reached.
+pub async fn check<O: Orders, A: Archives, T: Tombstones, C: IndexCache>(
+    world: &World<'_, O, A, T, C>,
+    orders: Result<(), String>,
+) -> Health {
+    let mut checks = vec![Check::new("Settings", Ok("All are there and valid.".to_owned()))];
+    checks.push(Check::new("Orders (ORDERS)", orders.map(|()| "The order objects answer.".to_owned())));
+    let probe = world.tombstones.find(&RandomId::from_random(&[0; 16])).await;
+    checks.push(Check::new("Links (LINKS)", probe.map(|_| "KV answers.".to_owned()).map_err(|error| error.0)));
+    for product in &world.settings.products {
+        let outcome = check_product(world, product).await;
+        checks.push(Check::new(format!("Product {}", product.id), outcome));
+    }
+    Health::of(checks)
+}
+
+async fn check_product<O: Orders, A: Archives, T: Tombstones, C: IndexCache>(
+    world: &World<'_, O, A, T, C>,
+    product: &Product,
+) -> Result<String, String> {
+    let info = match world.archives.find(&product.archive).await {
+        Ok(Some(info)) => info,
+        Ok(None) => return Err(format!("Nothing is in ARCHIVES under `{}`. Upload the archive there.", product.archive)),
+        Err(error) => return Err(error.0),
+    };
+    match world.index(product, &info).await {
+        Ok(index) => Ok(format!(
+            "{} entries in {}.",
+            index.entries(),
+            crate::domain::page::readable_size(info.size_bytes)
+        )),
+        Err(failure) => Err(failure.log_detail().unwrap_or_else(|| failure.problem().detail)),
+    }
+}
