@@ -10,7 +10,7 @@ mod stream;
 use worker::{Context, Env, Request, Response, Result, event};
 
 /// Every request to the service comes in here.
-#[event(fetch, respond_with_errors)]
+#[event(fetch)]
 async fn fetch(request: Request, env: Env, ctx: Context) -> Result<Response> {
     routes::serve(request, &env, &ctx).await
 }

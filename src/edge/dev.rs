@@ -1,0 +1,167 @@
+//! What a developer needs and nobody else may have: a storefront that sells for free, and the outbox.
+//! The routes lead here in development alone.
+
+use serde::{Deserialize, Serialize};
+use worker::{Date, Delay, FormEntry, KvStore, Method, Response};
+
+use super::answer;
+use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::routes::{Call, only, runtime};
+use crate::domain::keys::{Secret, hmac_sha256};
+use crate::domain::mail::Mail;
+use crate::domain::page;
+use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
+use crate::flow::failure::Failure;
+use crate::flow::ports::{Mailer, Randomness as _, Unavailable};
+use crate::flow::webhook::{self, WebhookRequest};
+
+/// The outbox's pages show mails as they would look: they bring inline styles, and stand in frames.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'";
+
+const PREFIX: &str = "outbox:";
+
+/// Mails are kept for a week, in seconds.
+const KEPT_SECS: u64 = 7 * 24 * 3_600;
+
+/// The page after a purchase waits for its mail this long at most, in steps of 100 ms.
+const MAIL_WAIT_STEPS: u32 = 30;
+
+/// The mail provider of a development machine: keeps the mails in `LINKS`. As a provider does, it takes a
+/// mail of the same key once.
+pub(super) struct DevOutbox(pub KvStore);
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    mail: Mail,
+    sent_at: String,
+    sent_at_ms: u64,
+}
+
+impl Mailer for DevOutbox {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Result<(), Unavailable> {
+        let key = format!("{PREFIX}{idempotency_key}");
+        let known = self.0.get(&key).text().await.map_err(|error| unavailable("outbox", &error))?;
+        if known.is_some() {
+            return Ok(());
+        }
+        let kept = Kept { mail: mail.clone(), sent_at: now.rfc3339(), sent_at_ms: Date::now().as_millis() };
+        let json = serde_json::to_string(&kept).map_err(|error| unavailable("outbox", &error))?;
+        let put = self.0.put(&key, json).map_err(|error| unavailable("outbox", &error))?;
+        put.expiration_ttl(KEPT_SECS).execute().await.map_err(|error| unavailable("outbox", &error))
+    }
+}
+
+impl DevOutbox {
+    /// All mails, newest first.
+    async fn mails(&self) -> Result<Vec<Kept>, Unavailable> {
+        let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;
+        let mut mails: Vec<Kept> = Vec::new();
+        for key in listed.map_err(|error| unavailable("outbox", &error))?.keys {
+            let kept = self.0.get(&key.name).json().await.map_err(|error| unavailable("outbox", &error))?;
+            mails.extend(kept);
+        }
+        mails.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at_ms));
+        Ok(mails)
+    }
+}
+
+/// Everything under `/dev`.
+pub(super) async fn serve(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    let path = call.url.path().to_owned();
+    match path.as_str() {
+        "/dev" => storefront(&call, settings),
+        "/dev/buy" => buy(call, settings).await,
+        "/dev/outbox" => outbox(&call, settings).await,
+        _ => match path.strip_prefix("/dev/orders/") {
+            Some(order) => inspect(&call, order).await,
+            None => Err(Failure::NotFound),
+        },
+    }
+}
+
+/// `GET /dev`: the storefront.
+fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    let products: Vec<_> = settings
+        .products
+        .iter()
+        .map(|product| serde_json::json!({ "id": product.id, "name": product.name, "version": product.version }))
+        .collect();
+    let html = page::page("pages/storefront.html", &settings.shop, serde_json::json!({ "products": products }))?;
+    answer::html(call.asked, 200, &html).map_err(runtime)
+}
+
+/// `POST /dev/buy`: makes the event that Stripe would post after a payment, signs it, and receives it.
+async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(&call, &[Method::Post], "POST")?;
+    let form = call.request.form_data().await.map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
+    let field = |name: &str| match form.get(name) {
+        Some(FormEntry::Field(value)) if !value.trim().is_empty() => Some(value),
+        _ => None,
+    };
+    let now = bindings::now();
+    let session = format!("cs_test_{}", hex(&SystemRandom.draw()));
+    let event = serde_json::json!({
+        "id": format!("evt_{}", hex(&SystemRandom.draw())), "object": "event", "type": "checkout.session.completed",
+        "api_version": "2026-10-28.endive", "created": now, "livemode": false,
+        "data": { "object": {
+            "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
+            "payment_status": "paid", "payment_intent": format!("pi_{}", hex(&SystemRandom.draw())),
+            "customer_details": {
+                "name": field("name"), "business_name": field("organisation"), "email": field("email"),
+            },
+            "metadata": { "product": field("product") },
+        }},
+    })
+    .to_string();
+    let signature = sign(settings.webhook_secrets.first(), &event, now);
+    let origin = call.url.origin().ascii_serialization();
+    let request = WebhookRequest { signature: Some(&signature), body: event.as_bytes(), origin: &origin };
+    let received = webhook::receive(settings, &OrderObjects(call.env), &SystemRandom, request, now).await?;
+    if let webhook::Received::Ignored(why) = received {
+        return Err(Failure::BadRequest(format!("Nothing was bought: {why}.")));
+    }
+    // The mail is the alarm's work; a moment later it is there.
+    let kv = call.env.kv("LINKS").map_err(runtime)?;
+    for _ in 0..MAIL_WAIT_STEPS {
+        let mail = kv.get(&format!("{PREFIX}links/{session}")).text().await;
+        if mail.map_err(|error| unavailable("outbox", &error))?.is_some() {
+            break;
+        }
+        Delay::from(std::time::Duration::from_millis(100)).await;
+    }
+    answer::see_other(call.asked, "/dev/outbox").map_err(runtime)
+}
+
+/// `GET /dev/outbox`: as a page, or as JSON for whoever asks for that.
+async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?).mails().await?;
+    if !call.asked.wants_page {
+        return answer::json(call.asked, 200, &mails).map_err(runtime);
+    }
+    let html = page::page("pages/outbox.html", &settings.shop, serde_json::json!({ "mails": mails }))?;
+    answer::html_with_policy(call.asked, 200, &html, POLICY).map_err(runtime)
+}
+
+/// `GET /dev/orders/<name>`: what an order's object has stored, or `null`.
+async fn inspect(call: &Call<'_>, order: &str) -> Result<Response, Failure> {
+    only(call, &[Method::Get], "GET")?;
+    let stored = OrderObjects(call.env).post(order, "/inspect", "").await.map_err(runtime)?;
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap_or_default();
+    answer::json(call.asked, 200, &stored).map_err(runtime)
+}
+
+fn sign(secret: Option<&Secret>, body: &str, now: Timestamp) -> String {
+    let at = now.as_secs();
+    let key = secret.map(Secret::expose).unwrap_or_default();
+    format!("t={at},v1={}", hex(&hmac_sha256(key.as_bytes(), format!("{at}.{body}").as_bytes())))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
