@@ -2,13 +2,22 @@
 
 use serde::Serialize;
 
+use super::id::{OrderId, RandomId};
 use super::order::LinkView;
-use super::settings::{Product, Shop};
+use super::purchase::{Buyer, LicenseId};
+use super::settings::{Product, ProductId, Shop};
 use super::template::{TemplateError, render_text};
+use super::time::Timestamp;
 use super::zip::NewFile;
 
 /// The names of the files that are added, in the order in which they are added.
 pub const FILE_NAMES: [&str; 2] = ["LICENSE.txt", "README.txt"];
+
+/// The key in ARCHIVES under which a product may have a text of its own.
+#[must_use]
+pub fn text_key(product: &ProductId, name: &str) -> String {
+    format!("templates/{product}/{name}")
+}
 
 /// The texts of one product, as templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +92,29 @@ pub fn personal_files(
         .collect()
 }
 
+/// Whether the texts can be rendered for any buyer: a text that fails must not wait for one to find out.
+///
+/// # Errors
+/// As [`personal_files`], for a buyer who said all there is to say, and one who said nothing.
+pub fn check_texts(texts: &Texts, shop: &Shop, product: &Product) -> Result<(), TemplateError> {
+    let order = OrderId::from_session("cs_test_sample").ok_or_else(|| TemplateError("sample".to_owned()))?;
+    for said in [Some("Sample".to_owned()), None] {
+        let copy = LinkView {
+            order: order.clone(),
+            product: product.id.clone(),
+            license: LicenseId::sample(),
+            buyer: Buyer { name: said.clone(), organisation: said, email: "sample@example.com".to_owned() },
+            purchased_at: Timestamp::from_secs(0),
+            origin: String::new(),
+            jti: RandomId::from_random(&[0; 16]),
+            issued_at: Timestamp::from_secs(0),
+            expires_at: Timestamp::from_secs(0),
+        };
+        personal_files(texts, shop, product, &copy)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +152,8 @@ mod tests {
         let texts = Texts { license: "{{ licencee }}".to_owned(), ..Texts::default() };
         let error = personal_files(&texts, &fixtures::shop(), &fixtures::product(), &fixtures::view()).unwrap_err();
         assert!(error.0.contains("LICENSE.txt"), "{error}");
+        assert_eq!(check_texts(&texts, &fixtures::shop(), &fixtures::product()), Err(error));
+        assert_eq!(check_texts(&Texts::default(), &fixtures::shop(), &fixtures::product()), Ok(()));
     }
 
     #[test]

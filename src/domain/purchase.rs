@@ -74,6 +74,12 @@ impl LicenseId {
         Self(id)
     }
 
+    /// A number that belongs to nobody, for trying texts out.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self("BP-0000-0000-0000".to_owned())
+    }
+
     /// The number as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

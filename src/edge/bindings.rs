@@ -1,19 +1,20 @@
 //! The ports of the use cases, on Cloudflare's bindings.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
+use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
-use crate::domain::settings::{Settings, SettingsErrors};
+use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::domain::zip::{ArchiveIndex, Rejection};
 use crate::flow::ports::{
-    ArchiveInfo, Archives, IndexCache, Orders, Randomness, ReadError, Tombstone, Tombstones, Unavailable,
+    ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones, Unavailable,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
@@ -24,10 +25,22 @@ const KV_CACHE_SECS: u64 = 30;
 /// The indexes that an isolate keeps take so many bytes at most: an eighth of its memory.
 const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
 
-type KnownIndex = (String, Result<ArchiveIndex, Rejection>);
+/// An isolate keeps a product's texts for so many seconds: a changed text is seen a minute later.
+const TEXTS_KEPT_SECS: i64 = 60;
+
+/// The largest text of a product's own, in bytes.
+const MAX_TEXT_BYTES: u64 = 64 * 1_024;
+
+/// What an isolate remembers. It holds no buyer's data, and nothing that is not read again, or on condition.
+#[derive(Default)]
+struct Remembered {
+    archives: HashMap<String, ArchiveInfo>,
+    indexes: VecDeque<(String, Result<ArchiveIndex, Rejection>)>,
+    texts: HashMap<ProductId, (Timestamp, Texts)>,
+}
 
 thread_local! {
-    static INDEXES: RefCell<VecDeque<KnownIndex>> = const { RefCell::new(VecDeque::new()) };
+    static REMEMBERED: RefCell<Remembered> = RefCell::default();
 }
 
 /// The time, in whole seconds.
@@ -115,6 +128,16 @@ impl Archives for ArchiveBucket {
         Ok(object.map(|object| ArchiveInfo { size_bytes: object.size(), etag: object.etag() }))
     }
 
+    async fn text(&self, key: &str) -> Result<Option<String>, Unavailable> {
+        let object = self.0.get(key).execute().await.map_err(|error| unavailable("ARCHIVES", &error))?;
+        let Some(object) = object else { return Ok(None) };
+        if object.size() > MAX_TEXT_BYTES {
+            return Err(Unavailable(format!("ARCHIVES: {key} is longer than {MAX_TEXT_BYTES} bytes")));
+        }
+        let Some(body) = object.body() else { return Ok(None) };
+        body.text().await.map(Some).map_err(|error| unavailable("ARCHIVES", &error))
+    }
+
     async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         let length = range.end - range.start;
         let object = self.get(key, etag, &range).await?;
@@ -148,22 +171,51 @@ fn key_of(jti: &RandomId) -> String {
     format!("link:{}", jti.as_str())
 }
 
-/// The indexes that this isolate knows, the oldest forgotten first.
-pub(super) struct IsolateIndexes;
+/// What this isolate remembers.
+pub(super) struct IsolateMemory;
 
-impl IndexCache for IsolateIndexes {
-    fn get(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
-        INDEXES.with_borrow(|known| known.iter().find(|(tag, _)| tag == etag).map(|(_, index)| index.clone()))
+impl Memory for IsolateMemory {
+    fn archive(&self, key: &str) -> Option<ArchiveInfo> {
+        REMEMBERED.with_borrow(|known| known.archives.get(key).cloned())
     }
 
-    fn put(&self, etag: &str, index: Result<ArchiveIndex, Rejection>) {
-        INDEXES.with_borrow_mut(|known| {
-            known.retain(|(tag, _)| tag != etag);
-            known.push_back((etag.to_owned(), index));
-            let mut bytes: usize = known.iter().map(|(_, index)| bytes_of(index)).sum();
+    fn keep_archive(&self, key: &str, info: Option<&ArchiveInfo>) {
+        REMEMBERED.with_borrow_mut(|known| match info {
+            Some(info) => drop(known.archives.insert(key.to_owned(), info.clone())),
+            None => drop(known.archives.remove(key)),
+        });
+    }
+
+    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
+        REMEMBERED.with_borrow(|known| known.indexes.iter().find(|(tag, _)| tag == etag).map(|(_, index)| index.clone()))
+    }
+
+    /// The oldest is forgotten first.
+    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>) {
+        REMEMBERED.with_borrow_mut(|known| {
+            known.indexes.retain(|(tag, _)| tag != etag);
+            known.indexes.push_back((etag.to_owned(), index.clone()));
+            let mut bytes: usize = known.indexes.iter().map(|(_, index)| bytes_of(index)).sum();
             while bytes > INDEX_CACHE_BYTES {
-                let Some((_, oldest)) = known.pop_front() else { break };
+                let Some((_, oldest)) = known.indexes.pop_front() else { break };
                 bytes -= bytes_of(&oldest);
+            }
+        });
+    }
+
+    fn texts(&self, product: &ProductId, now: Timestamp) -> Option<Texts> {
+        REMEMBERED.with_borrow(|known| {
+            let (kept_at, texts) = known.texts.get(product)?;
+            (now.secs_since(*kept_at) < TEXTS_KEPT_SECS).then(|| texts.clone())
+        })
+    }
+
+    fn keep_texts(&self, product: &ProductId, texts: &Texts, now: Timestamp) {
+        REMEMBERED.with_borrow_mut(|known| {
+            // Kept again is not read again: the first time counts.
+            let fresh = known.texts.get(product).is_some_and(|(kept_at, _)| now.secs_since(*kept_at) < TEXTS_KEPT_SECS);
+            if !fresh {
+                known.texts.insert(product.clone(), (now, texts.clone()));
             }
         });
     }

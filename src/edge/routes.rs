@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use worker::{Context, Date, Env, FormEntry, Method, Request, Response, Url};
 
 use super::answer::{self, Asked, log_line};
-use super::bindings::{self, ArchiveBucket, IsolateIndexes, LinkTombstones, OrderObjects, SystemRandom, unavailable};
+use super::bindings::{self, ArchiveBucket, IsolateMemory, LinkTombstones, OrderObjects, SystemRandom, unavailable};
 use super::{dev, stream};
 use crate::domain::http::{attachment, browser_cookie, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
@@ -13,12 +13,14 @@ use crate::domain::page;
 use crate::domain::range::{Wanted, wanted};
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
-use crate::flow::download::{Opened, World};
+use crate::flow::download::{Freshness, Opened, World};
 use crate::flow::failure::Failure;
 use crate::flow::health::{self, Health};
 use crate::flow::links::{self, IssueRequest};
 use crate::flow::ports::{Randomness as _, Unavailable};
 use crate::flow::webhook::{self, Received, WebhookRequest};
+
+type EdgeWorld<'a> = World<'a, OrderObjects<'a>, ArchiveBucket, LinkTombstones, IsolateMemory>;
 
 /// The largest form that is read, in bytes: a token has 2 KiB at most.
 const MAX_FORM_BYTES: usize = 16 * 1_024;
@@ -167,7 +169,7 @@ async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failu
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
     let (archives, tombstones, orders) = adapters(call.env)?;
-    let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, indexes: &IsolateIndexes };
+    let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, memory: &IsolateMemory };
     let response = if call.request.method() == Method::Post {
         let token = form_field(&mut call.request, "token").await?.ok_or(Failure::Link(JwtError::Malformed))?;
         let location = world.redeem(&token, browser, &SystemRandom, bindings::now()).await?;
@@ -191,16 +193,29 @@ async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> 
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
     let (archives, tombstones, orders) = adapters(call.env)?;
-    let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, indexes: &IsolateIndexes };
-    let opened = world.open(&lease, browser).await?;
-    let total = opened.copy.plan.len();
-    let headers = copy_headers(&call, &opened).map_err(runtime)?;
+    let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, memory: &IsolateMemory };
     if call.request.method() == Method::Head {
-        headers.set("Content-Length", &total.to_string()).map_err(runtime)?;
+        let opened = world.open(&lease, browser, Freshness::Now, bindings::now()).await?;
+        let headers = copy_headers(&call, &opened).map_err(runtime)?;
+        headers.set("Content-Length", &opened.copy.plan.len().to_string()).map_err(runtime)?;
         return Ok(worker::ResponseBuilder::new().with_headers(headers).empty());
     }
-    let asked_range = header(&call.request, "Range");
-    let if_range = header(&call.request, "If-Range");
+    // What is remembered saves a read. Only if it turns out to be out of date is storage asked.
+    let opened = world.open(&lease, browser.clone(), Freshness::Remembered, bindings::now()).await?;
+    match send(&call, &world, opened).await {
+        Err(Failure::ArchiveChanged(_)) => {
+            let opened = world.open(&lease, browser, Freshness::Now, bindings::now()).await?;
+            send(&call, &world, opened).await
+        }
+        sent => sent,
+    }
+}
+
+/// Sends the copy, or the part of it that is asked for.
+async fn send(call: &Call<'_>, world: &EdgeWorld<'_>, opened: Opened) -> Result<Response, Failure> {
+    let total = opened.copy.plan.len();
+    let headers = copy_headers(call, &opened).map_err(runtime)?;
+    let (asked_range, if_range) = (header(&call.request, "Range"), header(&call.request, "If-Range"));
     let (range, open_ended, status) =
         match wanted(asked_range.as_deref(), if_range.as_deref(), opened.copy.plan.etag(), total) {
             Wanted::Whole => (0..total, true, 200),
@@ -236,9 +251,9 @@ async fn health(call: &Call<'_>, settings: Result<Settings, SettingsErrors>) -> 
         Ok(settings) => {
             let (archives, tombstones, orders) = adapters(call.env)?;
             let reached = orders.post("health", "/inspect", "").await.map(|_| ()).map_err(|error| error.to_string());
-            let (settings, indexes) = (&settings, &IsolateIndexes);
-            let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, indexes };
-            health::check(&world, reached).await
+            let (settings, memory) = (&settings, &IsolateMemory);
+            let world = World { settings, orders: &orders, archives: &archives, tombstones: &tombstones, memory };
+            health::check(&world, reached, bindings::now()).await
         }
     };
     let status = if health.healthy { 200 } else { 503 };

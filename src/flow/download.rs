@@ -13,12 +13,12 @@ use crate::domain::token::{LeaseClaims, LinkClaims, TokenError};
 use crate::domain::zip::{ArchiveIndex, IndexReader, Plan, Rejection};
 
 use super::failure::Failure;
-use super::ports::{ArchiveInfo, Archives, IndexCache, Orders, Randomness, Tombstone, Tombstones};
+use super::ports::{ArchiveInfo, Archives, Memory, Orders, Randomness, Tombstone, Tombstones};
 use super::webhook::unexpected;
 
 /// What a download needs of the world.
 #[derive(Clone, Copy, Debug)]
-pub struct World<'a, O, A, T, C> {
+pub struct World<'a, O, A, T, M> {
     /// The settings.
     pub settings: &'a Settings,
     /// The orders.
@@ -27,8 +27,8 @@ pub struct World<'a, O, A, T, C> {
     pub archives: &'a A,
     /// The links that ended.
     pub tombstones: &'a T,
-    /// What is known of archives.
-    pub indexes: &'a C,
+    /// What was found out before.
+    pub memory: &'a M,
 }
 
 /// A copy that can be made: every byte of it is determined.
@@ -66,7 +66,7 @@ pub struct Begun {
     pub delivers_at: Option<u64>,
 }
 
-impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C> {
+impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
     /// The page behind the link. Changes nothing, however often it is looked at.
     ///
     /// 1. The link is ours (404) and its time is not over (410).
@@ -92,7 +92,7 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
             return Err(Failure::Standing(standing));
         }
         // 4. The copy.
-        let copy = self.copy(&view).await?;
+        let copy = self.copy(&view, Freshness::Now, now).await?;
         let product = self.product(&view)?;
         let begun = standing == Standing::Yours;
         Ok(page::download_page(&self.settings.shop, product, &view, token, Some(copy.plan.len()), begun)?)
@@ -120,7 +120,7 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
         let look = Command::Look { jti: claims.jti.clone(), browser: Some(browser.clone()) };
         match self.orders.ask(&claims.sub, look).await? {
             Reply::Stands { standing: Standing::Ready | Standing::Yours, view } => {
-                self.copy(&view).await?;
+                self.copy(&view, Freshness::Now, now).await?;
             }
             Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
             Reply::Unknown => return Err(Failure::OrderMissing),
@@ -141,7 +141,8 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
         Ok(format!("/download/{filename}?lease={lease}"))
     }
 
-    /// Opens a leased copy, for HEAD and before a stream begins. Changes nothing.
+    /// Opens a leased copy, for HEAD and before a stream begins. Changes nothing. With
+    /// [`Freshness::Remembered`] a new release may be missed; whoever then reads finds out.
     ///
     /// 1. The lease is ours (404), and this browser's (403).
     /// 2. The order holds it (410).
@@ -149,7 +150,13 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
     ///
     /// # Errors
     /// As above, and 503 if the order or the archive's storage did not answer.
-    pub async fn open(&self, lease: &str, browser: Option<BrowserId>) -> Result<Opened, Failure> {
+    pub async fn open(
+        &self,
+        lease: &str,
+        browser: Option<BrowserId>,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Opened, Failure> {
         // 1. The lease.
         let claims = LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
         let browser = browser.ok_or(Failure::Refused(LeaseRefusal::OtherBrowser))?;
@@ -157,7 +164,7 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
         let key = LeaseKey { jti: claims.jti, lease: claims.lease, browser };
         let (view, _) = self.hold(&claims.sub, Command::Open(key.clone())).await?;
         // 3. The copy.
-        let copy = self.copy(&view).await?;
+        let copy = self.copy(&view, freshness, now).await?;
         Ok(Opened { order: claims.sub, key, copy })
     }
 
@@ -212,43 +219,82 @@ impl<O: Orders, A: Archives, T: Tombstones, C: IndexCache> World<'_, O, A, T, C>
     }
 
     /// Determines every byte of a copy, or fails: there is no copy without its licence.
-    async fn copy(&self, view: &LinkView) -> Result<Copy, Failure> {
+    async fn copy(&self, view: &LinkView, freshness: Freshness, now: Timestamp) -> Result<Copy, Failure> {
         let product = self.product(view)?;
-        let files = copy::personal_files(&Texts::default(), &self.settings.shop, product, view)?;
-        let found = self.archives.find(&product.archive).await?;
-        let info = found.ok_or_else(|| Failure::ArchiveMissing(product.id.clone()))?;
+        let texts = self.texts(product, now).await?;
+        let files = copy::personal_files(&texts, &self.settings.shop, product, view)?;
+        // Only texts that could be rendered are kept: a bad one is mended at once.
+        self.memory.keep_texts(&product.id, &texts, now);
+        let remembered = self.memory.archive(&product.archive).filter(|_| freshness == Freshness::Remembered);
+        let info = match remembered {
+            Some(info) => info,
+            None => self.find(product).await?,
+        };
         let index = self.index(product, &info).await?;
         let plan = Plan::append(&index, &info.etag, &files).map_err(|error| Failure::Plan(product.id.clone(), error))?;
         let (archive, filename) = (product.archive.clone(), product.filename.clone());
         Ok(Copy { plan, product: product.id.clone(), archive, info, filename })
     }
 
-    /// The index of a product's archive, read once per version.
-    pub(super) async fn index(&self, product: &Product, info: &ArchiveInfo) -> Result<ArchiveIndex, Failure> {
-        let rejected = |rejection| Failure::Archive(product.id.clone(), rejection);
-        if let Some(known) = self.indexes.get(&info.etag) {
-            return known.map_err(rejected);
-        }
-        let index = self.read_index(product, info).await?;
-        self.indexes.put(&info.etag, index.clone());
-        index.map_err(rejected)
+    /// The archive that is there now.
+    pub(super) async fn find(&self, product: &Product) -> Result<ArchiveInfo, Failure> {
+        let found = self.archives.find(&product.archive).await?;
+        self.memory.keep_archive(&product.archive, found.as_ref());
+        found.ok_or_else(|| Failure::ArchiveMissing(product.id.clone()))
     }
 
-    async fn read_index(&self, product: &Product, info: &ArchiveInfo) -> Result<Result<ArchiveIndex, Rejection>, Failure> {
+    /// The product's own texts, where the operator gave it some.
+    pub(super) async fn texts(&self, product: &Product, now: Timestamp) -> Result<Texts, Failure> {
+        if let Some(texts) = self.memory.texts(&product.id, now) {
+            return Ok(texts);
+        }
+        let mut texts = Texts::default();
+        for (name, text) in copy::FILE_NAMES.into_iter().zip([&mut texts.license, &mut texts.readme]) {
+            if let Some(own) = self.archives.text(&copy::text_key(&product.id, name)).await? {
+                *text = own;
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The index of a product's archive, read once per version.
+    pub(super) async fn index(&self, product: &Product, info: &ArchiveInfo) -> Result<ArchiveIndex, Failure> {
+        let index = match self.memory.index(&info.etag) {
+            Some(index) => index,
+            None => {
+                let index = self.read_index(product, info).await?;
+                self.memory.keep_index(&info.etag, &index);
+                index
+            }
+        };
+        index.map_err(|rejection| Failure::Archive(product.id.clone(), rejection))
+    }
+
+    async fn read_index(
+        &self,
+        product: &Product,
+        info: &ArchiveInfo,
+    ) -> Result<Result<ArchiveIndex, Rejection>, Failure> {
         let mut reader = match IndexReader::new(info.size_bytes, &copy::FILE_NAMES) {
             Ok(reader) => reader,
             Err(rejection) => return Ok(Err(rejection)),
         };
         while let Some(range) = reader.wants() {
-            let bytes = self
-                .archives
-                .read(&product.archive, &info.etag, range)
-                .await
-                .map_err(|error| Failure::reading(&product.id, error))?;
+            let bytes = self.archives.read(&product.archive, &info.etag, range).await;
+            let bytes = bytes.map_err(|error| Failure::reading(&product.id, error))?;
             if let Err(rejection) = reader.supply(&bytes) {
                 return Ok(Err(rejection));
             }
         }
         Ok(reader.finish())
     }
+}
+
+/// Which version of an archive a copy is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// The one that is there now.
+    Now,
+    /// The one that was last seen here, if any was.
+    Remembered,
 }

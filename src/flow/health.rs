@@ -3,9 +3,13 @@
 use serde::Serialize;
 
 use super::download::World;
-use super::ports::{Archives, IndexCache, Orders, Tombstones};
+use super::failure::Failure;
+use super::ports::{Archives, Memory, Orders, Tombstones};
+use crate::domain::copy;
 use crate::domain::id::RandomId;
+use crate::domain::page::readable_size;
 use crate::domain::settings::{Product, SettingsErrors};
+use crate::domain::time::Timestamp;
 
 /// One thing that has to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,36 +54,38 @@ impl Check {
 }
 
 /// Looks at everything that a purchase needs. `orders` says whether the order objects can be reached.
-pub async fn check<O: Orders, A: Archives, T: Tombstones, C: IndexCache>(
-    world: &World<'_, O, A, T, C>,
+pub async fn check<O: Orders, A: Archives, T: Tombstones, M: Memory>(
+    world: &World<'_, O, A, T, M>,
     orders: Result<(), String>,
+    now: Timestamp,
 ) -> Health {
     let mut checks = vec![Check::new("Settings", Ok("All are there and valid.".to_owned()))];
     checks.push(Check::new("Orders (ORDERS)", orders.map(|()| "The order objects answer.".to_owned())));
     let probe = world.tombstones.find(&RandomId::from_random(&[0; 16])).await;
     checks.push(Check::new("Links (LINKS)", probe.map(|_| "KV answers.".to_owned()).map_err(|error| error.0)));
     for product in &world.settings.products {
-        let outcome = check_product(world, product).await;
+        let outcome = check_product(world, product, now).await;
         checks.push(Check::new(format!("Product {}", product.id), outcome));
     }
     Health::of(checks)
 }
 
-async fn check_product<O: Orders, A: Archives, T: Tombstones, C: IndexCache>(
-    world: &World<'_, O, A, T, C>,
+async fn check_product<O: Orders, A: Archives, T: Tombstones, M: Memory>(
+    world: &World<'_, O, A, T, M>,
     product: &Product,
+    now: Timestamp,
 ) -> Result<String, String> {
-    let info = match world.archives.find(&product.archive).await {
-        Ok(Some(info)) => info,
-        Ok(None) => return Err(format!("Nothing is in ARCHIVES under `{}`. Upload the archive there.", product.archive)),
-        Err(error) => return Err(error.0),
+    let checked = async {
+        let texts = world.texts(product, now).await?;
+        copy::check_texts(&texts, &world.settings.shop, product)?;
+        let info = world.find(product).await?;
+        let index = world.index(product, &info).await?;
+        Ok::<_, Failure>(format!("{} entries in {}.", index.entries(), readable_size(info.size_bytes)))
     };
-    match world.index(product, &info).await {
-        Ok(index) => Ok(format!(
-            "{} entries in {}.",
-            index.entries(),
-            crate::domain::page::readable_size(info.size_bytes)
-        )),
-        Err(failure) => Err(failure.log_detail().unwrap_or_else(|| failure.problem().detail)),
+    match checked.await {
+        Err(Failure::ArchiveMissing(_)) => {
+            Err(format!("Nothing is in ARCHIVES under `{}`. Upload the archive there.", product.archive))
+        }
+        other => other.map_err(|failure| failure.log_detail().unwrap_or_else(|| failure.problem().detail)),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::Mail;
 use crate::domain::order::{Command, Link, Reply};
+use crate::domain::settings::ProductId;
 use crate::domain::time::Timestamp;
 use crate::domain::zip::{ArchiveIndex, Rejection};
 
@@ -78,17 +80,33 @@ pub trait Archives {
     /// The archive under this key, if there is one.
     async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable>;
 
+    /// The text under this key, if there is one. A larger text than a product's may be is an error.
+    async fn text(&self, key: &str) -> Result<Option<String>, Unavailable>;
+
     /// Exactly these bytes of exactly this version.
     async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError>;
 }
 
-/// What was found out about an archive, kept for the next download. It may forget.
-pub trait IndexCache {
-    /// What is known of the version with this tag.
-    fn get(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>>;
+/// What was found out before, kept for the next download. It may forget, and it may be out of date: what
+/// is read by it is read on the condition that it still holds.
+pub trait Memory {
+    /// The archive that was last seen under this key.
+    fn archive(&self, key: &str) -> Option<ArchiveInfo>;
+
+    /// Keeps it; `None` forgets it.
+    fn keep_archive(&self, key: &str, info: Option<&ArchiveInfo>);
+
+    /// What is known of the archive with this tag.
+    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>>;
 
     /// Keeps it.
-    fn put(&self, etag: &str, index: Result<ArchiveIndex, Rejection>);
+    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>);
+
+    /// A product's texts, if they were read a moment ago.
+    fn texts(&self, product: &ProductId, now: Timestamp) -> Option<Texts>;
+
+    /// Keeps them.
+    fn keep_texts(&self, product: &ProductId, texts: &Texts, now: Timestamp);
 }
 
 /// Sends mails.
