@@ -77,20 +77,8 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
     /// # Errors
     /// As above, and 503 if the order or the archive's storage did not answer.
     pub async fn look(&self, token: &str, browser: Option<&BrowserId>, now: Timestamp) -> Result<String, Failure> {
-        // 1. The link. One that has expired may still go on in the browser that began.
-        let claims = self.claims(token, now)?;
-        // 2. KV.
-        self.refuse_ended(&claims.jti).await?;
-        // 3. The order.
-        let command = Command::Look { jti: claims.jti.clone(), browser: browser.cloned() };
-        let (standing, view) = match self.orders.ask(&claims.sub, command).await? {
-            Reply::Stands { standing, view } => (standing, view),
-            Reply::Unknown => return Err(Failure::OrderMissing),
-            other => return Err(unexpected(&other)),
-        };
-        if !matches!(standing, Standing::Ready | Standing::Yours) {
-            return Err(Failure::Standing(standing));
-        }
+        // 1. to 3.
+        let (_, standing, view) = self.stand(token, browser, now).await?;
         // 4. The copy.
         let copy = self.copy(&view, Freshness::Now, now).await?;
         let product = self.product(&view)?;
@@ -114,18 +102,9 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         now: Timestamp,
     ) -> Result<String, Failure> {
         // 1. The link.
-        let claims = self.claims(token, now)?;
-        self.refuse_ended(&claims.jti).await?;
+        let (claims, _, view) = self.stand(token, Some(&browser), now).await?;
         // 2. The copy.
-        let look = Command::Look { jti: claims.jti.clone(), browser: Some(browser.clone()) };
-        match self.orders.ask(&claims.sub, look).await? {
-            Reply::Stands { standing: Standing::Ready | Standing::Yours, view } => {
-                self.copy(&view, Freshness::Now, now).await?;
-            }
-            Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
-            Reply::Unknown => return Err(Failure::OrderMissing),
-            other => return Err(unexpected(&other)),
-        }
+        self.copy(&view, Freshness::Now, now).await?;
         // 3. The order.
         let lease = RandomId::from_random(&random.draw());
         let command = Command::Redeem { jti: claims.jti.clone(), browser, lease };
@@ -195,13 +174,31 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         }
     }
 
-    /// The claims of a link that is ours. An expired one is the order's to judge: a download that
-    /// runs may outlive its link.
-    fn claims(&self, token: &str, now: Timestamp) -> Result<LinkClaims, Failure> {
-        match LinkClaims::verify(&self.settings.link_keys, token, now) {
-            Ok(claims) => Ok(claims),
-            Err(TokenError::Expired(claims)) => Ok(*claims),
-            Err(TokenError::NotOurs(why)) => Err(Failure::Link(why)),
+    /// A link that is good for this browser: [`Standing::Ready`] or [`Standing::Yours`].
+    async fn stand(
+        &self,
+        token: &str,
+        browser: Option<&BrowserId>,
+        now: Timestamp,
+    ) -> Result<(LinkClaims, Standing, LinkView), Failure> {
+        // 1. The link. The order hears of an expired one, since a download that runs may outlive its link.
+        let (claims, expired) = match LinkClaims::verify(&self.settings.link_keys, token, now) {
+            Ok(claims) => (claims, false),
+            Err(TokenError::Expired(claims)) => (*claims, true),
+            Err(TokenError::NotOurs(why)) => return Err(Failure::Link(why)),
+        };
+        // 2. KV.
+        self.refuse_ended(&claims.jti).await?;
+        // 3. The order.
+        let command = Command::Look { jti: claims.jti.clone(), browser: browser.cloned() };
+        match self.orders.ask(&claims.sub, command).await? {
+            Reply::Stands { standing: Standing::Ready, .. } if expired => Err(Failure::Standing(Standing::Expired)),
+            Reply::Stands { standing: standing @ (Standing::Ready | Standing::Yours), view } => {
+                Ok((claims, standing, view))
+            }
+            Reply::Stands { standing, .. } => Err(Failure::Standing(standing)),
+            Reply::Unknown => Err(Failure::OrderMissing),
+            other => Err(unexpected(&other)),
         }
     }
 

@@ -15,3 +15,8 @@ pub mod webhook;
 
 
 
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;

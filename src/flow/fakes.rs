@@ -1,0 +1,313 @@
+//! The world as the tests have it: it forgets nothing, and fails when told to.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write as _;
+use std::ops::Range;
+
+use super::download::World;
+use super::ports::{
+    ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable,
+};
+use crate::domain::copy::Texts;
+use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::mail::Mail;
+use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
+use crate::domain::settings::{ProductId, Settings};
+use crate::domain::time::Timestamp;
+use crate::domain::zip::{ArchiveIndex, Rejection};
+
+/// How something fails, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It was not done.
+    NotDone,
+    /// It was done, and reported as failed.
+    DoneButFailed,
+}
+
+fn broken() -> Unavailable {
+    Unavailable("broken on purpose".to_owned())
+}
+
+/// The order objects.
+#[derive(Default)]
+pub(super) struct FakeOrders {
+    pub orders: RefCell<BTreeMap<String, Order>>,
+    pub now: Cell<i64>,
+    pub asked: Cell<u32>,
+    pub faults: RefCell<VecDeque<Fault>>,
+}
+
+impl FakeOrders {
+    pub(super) fn at(now: Timestamp) -> Self {
+        let orders = Self::default();
+        orders.now.set(now.as_secs());
+        orders
+    }
+
+    pub(super) fn only(&self) -> Order {
+        let orders = self.orders.borrow();
+        assert_eq!(orders.len(), 1, "one order");
+        orders.values().next().unwrap().clone()
+    }
+
+    fn decide(&self, name: &str, command: Command, now: Timestamp) -> Reply {
+        let mut orders = self.orders.borrow_mut();
+        let (after, reply) = decide(orders.remove(name), command, now);
+        orders.extend(after.map(|order| (name.to_owned(), order)));
+        reply
+    }
+}
+
+impl Orders for FakeOrders {
+    async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
+        self.asked.set(self.asked.get() + 1);
+        // As it goes over the wire.
+        let command = serde_json::from_str(&serde_json::to_string(&command).unwrap()).unwrap();
+        let now = Timestamp::from_secs(self.now.get());
+        match self.faults.borrow_mut().pop_front() {
+            Some(Fault::NotDone) => Err(broken()),
+            Some(Fault::DoneButFailed) => {
+                self.decide(order.as_str(), command, now);
+                Err(broken())
+            }
+            None => {
+                let reply = self.decide(order.as_str(), command, now);
+                Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+            }
+        }
+    }
+}
+
+/// The storage of the only order.
+pub(super) struct OnlyOrder<'a> {
+    pub orders: &'a FakeOrders,
+    /// Fails from this decision on, counted from 0: the object died.
+    pub dies_at: Option<u32>,
+    pub decisions: Cell<u32>,
+}
+
+impl Referee for OnlyOrder<'_> {
+    fn decide(&self, command: Command, now: Timestamp) -> Result<Reply, Unavailable> {
+        let at = self.decisions.replace(self.decisions.get() + 1);
+        if self.dies_at.is_some_and(|dies_at| at >= dies_at) {
+            return Err(broken());
+        }
+        let name = self.orders.only().purchase.order.as_str().to_owned();
+        Ok(self.orders.decide(&name, command, now))
+    }
+
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable> {
+        Ok(self.orders.only().ended_links(now))
+    }
+}
+
+/// The archives: key to version and bytes.
+#[derive(Default)]
+pub(super) struct FakeArchives {
+    pub objects: RefCell<BTreeMap<String, (String, Vec<u8>)>>,
+    pub reads: Cell<u32>,
+    pub down: Cell<bool>,
+}
+
+impl FakeArchives {
+    pub(super) fn put(&self, key: &str, etag: &str, bytes: Vec<u8>) {
+        self.objects.borrow_mut().insert(key.to_owned(), (etag.to_owned(), bytes));
+    }
+}
+
+impl Archives for FakeArchives {
+    async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable> {
+        self.reads.set(self.reads.get() + 1);
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.objects.borrow().get(key).map(|(etag, bytes)| ArchiveInfo {
+            size_bytes: bytes.len().try_into().unwrap(),
+            etag: etag.clone(),
+        }))
+    }
+
+    async fn text(&self, key: &str) -> Result<Option<String>, Unavailable> {
+        self.reads.set(self.reads.get() + 1);
+        Ok(self.objects.borrow().get(key).map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap()))
+    }
+
+    async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        self.reads.set(self.reads.get() + 1);
+        let objects = self.objects.borrow();
+        let (_, bytes) = objects.get(key).filter(|(tag, _)| tag == etag).ok_or(ReadError::Changed)?;
+        let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        Ok(bytes[range].to_vec())
+    }
+}
+
+/// KV.
+#[derive(Default)]
+pub(super) struct FakeTombstones {
+    pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
+    pub down: Cell<bool>,
+}
+
+impl Tombstones for FakeTombstones {
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.buried.borrow().get(jti.as_str()).map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.buried.borrow_mut().insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
+        Ok(())
+    }
+}
+
+/// A provider that takes a mail of the same key once, as Resend does.
+#[derive(Default)]
+pub(super) struct FakeMailer {
+    pub sent: RefCell<BTreeMap<String, Mail>>,
+    pub calls: Cell<u32>,
+    pub faults: RefCell<VecDeque<Fault>>,
+}
+
+impl Mailer for FakeMailer {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Result<(), Unavailable> {
+        self.calls.set(self.calls.get() + 1);
+        let fault = self.faults.borrow_mut().pop_front();
+        if fault == Some(Fault::NotDone) {
+            return Err(broken());
+        }
+        let mut sent = self.sent.borrow_mut();
+        let known = sent.entry(idempotency_key.to_owned()).or_insert_with(|| mail.clone());
+        assert_eq!(known, mail, "the same key with another body");
+        if fault.is_some() { Err(broken()) } else { Ok(()) }
+    }
+}
+
+/// What an isolate remembers, without ever forgetting.
+#[derive(Default)]
+pub(super) struct FakeMemory {
+    archives: RefCell<BTreeMap<String, ArchiveInfo>>,
+    indexes: RefCell<BTreeMap<String, Result<ArchiveIndex, Rejection>>>,
+    texts: RefCell<BTreeMap<ProductId, Texts>>,
+}
+
+impl Memory for FakeMemory {
+    fn archive(&self, key: &str) -> Option<ArchiveInfo> {
+        self.archives.borrow().get(key).cloned()
+    }
+
+    fn keep_archive(&self, key: &str, info: Option<&ArchiveInfo>) {
+        self.archives.borrow_mut().remove(key);
+        self.archives.borrow_mut().extend(info.map(|info| (key.to_owned(), info.clone())));
+    }
+
+    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
+        self.indexes.borrow().get(etag).cloned()
+    }
+
+    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>) {
+        self.indexes.borrow_mut().insert(etag.to_owned(), index.clone());
+    }
+
+    fn texts(&self, product: &ProductId, _now: Timestamp) -> Option<Texts> {
+        self.texts.borrow().get(product).cloned()
+    }
+
+    fn keep_texts(&self, product: &ProductId, texts: &Texts, _now: Timestamp) {
+        self.texts.borrow_mut().insert(product.clone(), texts.clone());
+    }
+}
+
+/// Bytes that are new each time.
+#[derive(Default)]
+pub(super) struct Counter(Cell<u8>);
+
+impl Randomness for Counter {
+    fn draw(&self) -> RandomBytes {
+        self.0.set(self.0.get() + 1);
+        [self.0.get(); 16]
+    }
+}
+
+/// A shop with one product, whose archive is there.
+pub(super) struct Town {
+    pub settings: Settings,
+    pub orders: FakeOrders,
+    pub archives: FakeArchives,
+    pub tombstones: FakeTombstones,
+    pub memory: FakeMemory,
+    pub mailer: FakeMailer,
+    pub random: Counter,
+}
+
+impl Town {
+    pub(super) fn new() -> Self {
+        let archives = FakeArchives::default();
+        archives.put("demo.zip", "v1", archive(&[("demo/a.txt", "alpha"), ("demo/b.txt", "beta")]));
+        Self {
+            settings: settings(),
+            orders: FakeOrders::at(fixtures::PAID_AT),
+            archives,
+            tombstones: FakeTombstones::default(),
+            memory: FakeMemory::default(),
+            mailer: FakeMailer::default(),
+            random: Counter::default(),
+        }
+    }
+
+    pub(super) fn world(&self) -> World<'_, FakeOrders, FakeArchives, FakeTombstones, FakeMemory> {
+        World {
+            settings: &self.settings,
+            orders: &self.orders,
+            archives: &self.archives,
+            tombstones: &self.tombstones,
+            memory: &self.memory,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.orders.now.get())
+    }
+
+    pub(super) fn wait(&self, secs: i64) {
+        self.orders.now.set(self.orders.now.get() + secs);
+    }
+}
+
+pub(super) fn settings() -> Settings {
+    Settings::parse(|name| {
+        let value = match name {
+            "ENVIRONMENT" => "development",
+            "STRIPE_WEBHOOK_SECRET" => "whsec_0123456789abcdef",
+            "STRIPE_API_KEY" => "sk_test_0123456789",
+            "LINK_KEYS" => "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "ADMIN_TOKEN" => "0123456789abcdef01234567",
+            "MAIL_PROVIDER" => "outbox",
+            "SHOP_NAME" => "Demo Shop",
+            "SUPPORT_EMAIL" => "help@example.com",
+            "PRODUCTS" => {
+                r#"[{"id":"demo","name":"Demo Product","version":"1.0.0","archive":"demo.zip","filename":"demo.zip"}]"#
+            }
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap()
+}
+
+/// An archive made by the `zip` crate.
+pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, contents) in files {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(contents.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}

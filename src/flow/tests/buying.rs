@@ -1,0 +1,151 @@
+//! From the webhook to the mail, with everything failing that can.
+
+use std::cell::Cell;
+
+use pollster::block_on;
+use serde_json::json;
+
+use crate::domain::keys::hmac_sha256;
+use crate::domain::order::fixtures::PAID_AT;
+use crate::domain::stripe::SignatureError;
+use crate::flow::failure::Failure;
+use crate::flow::fakes::{Fault, OnlyOrder, Town};
+use crate::flow::outbox;
+use crate::flow::webhook::{Received, WebhookRequest, receive};
+
+fn event() -> String {
+    json!({
+        "id": "evt_1", "object": "event", "type": "checkout.session.completed", "created": PAID_AT,
+        "data": { "object": {
+            "id": "cs_test_1", "mode": "payment", "payment_status": "paid", "payment_intent": "pi_1",
+            "customer_details": { "email": "ada@example.com", "name": "Ada Lovelace" },
+            "metadata": { "product": "demo" },
+        }},
+    })
+    .to_string()
+}
+
+fn signed(town: &Town, body: &str) -> String {
+    let at = town.now().as_secs();
+    let tag = hmac_sha256(b"whsec_0123456789abcdef", format!("{at}.{body}").as_bytes());
+    let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={at},v1={hex}")
+}
+
+fn post(town: &Town, body: &str, signature: Option<&str>) -> Result<Received, Failure> {
+    let request = WebhookRequest { signature, body: body.as_bytes(), origin: "https://shop.example" };
+    block_on(receive(&town.settings, &town.orders, &town.random, request, town.now()))
+}
+
+fn buy(town: &Town) -> Result<Received, Failure> {
+    post(town, &event(), Some(&signed(town, &event())))
+}
+
+/// The alarm rings; the object dies at the `dies_at`-th time that it stores something.
+fn ring(town: &Town, dies_at: Option<u32>) -> Result<(), Failure> {
+    let referee = OnlyOrder { orders: &town.orders, dies_at, decisions: Cell::new(0) };
+    block_on(outbox::run(&town.settings, &referee, &town.mailer, &town.tombstones, town.now()))
+}
+
+/// Rings until nothing is due any more, as the platform would.
+fn ring_on(town: &Town) {
+    for _ in 0..100 {
+        let Some(at) = town.orders.only().next_alarm() else { return };
+        town.wait(at.secs_since(town.now()).max(1));
+        let _ = ring(town, None);
+    }
+    panic!("still due after a hundred alarms");
+}
+
+#[test]
+fn a_purchase_ends_in_one_mail() {
+    let town = Town::new();
+    assert_eq!(buy(&town).unwrap(), Received::Recorded);
+    assert_eq!(buy(&town).unwrap(), Received::Known);
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 1);
+    let mail = town.mailer.sent.borrow().values().next().unwrap().clone();
+    assert_eq!(mail.to, "ada@example.com");
+    assert!(mail.links[0].starts_with("https://shop.example/download?token="));
+}
+
+#[test]
+fn what_is_not_signed_is_not_looked_at() {
+    let town = Town::new();
+    let good = signed(&town, &event());
+    for (body, signature) in [
+        (event(), None),
+        (event(), Some("t=1,v1=00".to_owned())),
+        (event().replace("ada@", "eve@"), Some(good.clone())),
+        ("not json".to_owned(), Some(good.clone())),
+    ] {
+        assert!(matches!(post(&town, &body, signature.as_deref()), Err(Failure::Signature(_))), "{body}");
+    }
+    town.wait(301);
+    assert!(matches!(post(&town, &event(), Some(&good)), Err(Failure::Signature(SignatureError::Stale))));
+    assert_eq!(town.orders.asked.get(), 0);
+}
+
+#[test]
+fn too_large_a_body_is_not_hashed() {
+    let town = Town::new();
+    let body = " ".repeat(512 * 1_024 + 1);
+    assert!(matches!(post(&town, &body, Some(&signed(&town, &body))), Err(Failure::TooLarge)));
+}
+
+#[test]
+fn what_is_none_of_ours_leaves_no_trace() {
+    let town = Town::new();
+    let body = event().replace("checkout.session.completed", "invoice.paid");
+    assert!(matches!(post(&town, &body, Some(&signed(&town, &body))), Ok(Received::Ignored(_))));
+    assert_eq!(town.orders.asked.get(), 0);
+}
+
+#[test]
+fn what_could_not_be_stored_is_sent_again_by_stripe() {
+    for (fault, then) in [(Fault::NotDone, Received::Recorded), (Fault::DoneButFailed, Received::Known)] {
+        let town = Town::new();
+        town.orders.faults.borrow_mut().push_back(fault);
+        assert_eq!(buy(&town).unwrap_err().problem().status, 503);
+        assert_eq!(buy(&town).unwrap(), then);
+        ring_on(&town);
+        assert_eq!(town.mailer.sent.borrow().len(), 1, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_provider_that_fails_is_tried_until_it_does_not() {
+    let town = Town::new();
+    buy(&town).unwrap();
+    let faults = [Fault::NotDone, Fault::DoneButFailed, Fault::NotDone, Fault::DoneButFailed, Fault::NotDone];
+    town.mailer.faults.borrow_mut().extend(faults);
+    ring_on(&town);
+    // The provider saw the same key and the same body each time: its user got one mail.
+    assert_eq!((town.mailer.calls.get(), town.mailer.sent.borrow().len()), (6, 1));
+}
+
+#[test]
+fn an_object_that_dies_at_any_step_loses_and_doubles_nothing() {
+    for dies_at in 0..3 {
+        let town = Town::new();
+        buy(&town).unwrap();
+        assert!(ring(&town, Some(dies_at)).is_err());
+        ring_on(&town);
+        assert_eq!(town.mailer.sent.borrow().len(), 1, "dies at {dies_at}");
+    }
+}
+
+#[test]
+fn a_product_that_is_not_configured_waits_until_it_is() {
+    let mut town = Town::new();
+    buy(&town).unwrap();
+    let products = std::mem::take(&mut town.settings.products);
+    for _ in 0..5 {
+        let at = town.orders.only().next_alarm().unwrap();
+        town.wait(at.secs_since(town.now()));
+        assert!(matches!(ring(&town, None), Err(Failure::ProductMissing(_))));
+    }
+    town.settings.products = products;
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 1);
+}

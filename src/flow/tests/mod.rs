@@ -1,0 +1,3 @@
+mod buying;
+mod downloading;
+mod issuing;
