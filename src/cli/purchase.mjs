@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readDevVars } from './dev-vars.mjs';
 import { checkoutCompleted, deliver } from './stripe-event.mjs';
 import { Advice } from './terminal.mjs';
@@ -23,7 +24,7 @@ export async function simulatedPurchase(origin, product) {
   while (Date.now() < until) {
     const mail = (await outbox(origin)).find(({ to, links }) => to === buyer.email && !links.every((link) => earlier.has(link)));
     if (mail) return mail;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
   throw new Advice(`no mail came within ${MAIL_WITHIN_MS / 1000} s. The Worker's log above says why.`);
 }

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { getPlatformProxy } from 'wrangler';
 import { DEMO_PRODUCT, demoArchive } from './demo-product.mjs';
 import { Advice, program } from './terminal.mjs';
+
+/** wrangler's name for the form that it keeps its state in. */
+const STATE_VERSION = 'v3';
 
 /** Marks what was put here by this program, and may be replaced by it. */
 const MARK = { bookplate: 'demo' };
@@ -12,7 +16,9 @@ const MARK = { bookplate: 'demo' };
  * `wrangler r2 object put` for each product, it can look before it writes, and it reads PRODUCTS as the Worker will.
  */
 async function seed() {
-  const { env, dispose } = await getPlatformProxy();
+  const [state] = process.argv.slice(2);
+  if (!state) throw new Advice('name the folder of the state: node src/cli/seed.mjs .wrangler/state');
+  const { env, dispose } = await getPlatformProxy({ persist: { path: join(state, STATE_VERSION) } });
   const products = Array.isArray(env.PRODUCTS) ? env.PRODUCTS : [];
   if (products.length === 0) {
     throw new Advice('wrangler.toml sells nothing: give it a [[vars.PRODUCTS]] table.');

@@ -1,63 +1,82 @@
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
-import { NODE } from './project.mjs';
+import { NODE, ROOT } from './project.mjs';
 import { Advice, captured, program, say, step } from './terminal.mjs';
 import { wranglerDev } from './wrangler.mjs';
 
 const DEFAULT_PORT = 8787;
+/** Where wrangler keeps the local R2, KV and orders when it is started by hand. */
+const DEFAULT_STATE = '.wrangler/state';
+const USAGE = `Try: npm start -- --port 8788 --state ${DEFAULT_STATE}`;
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 200;
 
 /** `npm start`: from a fresh clone to a working link, and the service running. */
 async function start() {
-  const port = chosenPort();
+  const { port, state } = options();
   await refuseTakenPort(port);
   await build();
-  const product = await seeded();
+  const product = await seeded(state);
 
   say('Starting the service …');
   const origin = `http://127.0.0.1:${port}`;
-  const service = wranglerDev(port);
-  const stopped = signalled().then(() => service.stop());
-  const died = service.ended.then((how) => {
-    throw new Advice(`wrangler dev ended by itself (${how}). What it said is above.`);
+  const service = wranglerDev(port, state);
+  let stopping = false;
+  signalled().then(() => {
+    stopping = true;
+    return service.stop();
   });
-  // A signal ends the service, and then 'died' is no news.
-  const untilStopped = Promise.race([stopped, died]);
+  const ended = service.ended.then((how) => {
+    if (!stopping) throw new Advice(`wrangler dev ended by itself (${how}). What it said is above.`);
+  });
   try {
-    await Promise.race([untilStopped, open(origin, product)]);
-    await untilStopped;
-  } catch (error) {
+    await Promise.race([ended, open(origin, product)]);
+    await ended;
+  } finally {
     await service.stop();
-    throw error;
   }
 }
 
-function chosenPort() {
-  const { values } = parseArgs({ options: { port: { type: 'string', default: String(DEFAULT_PORT) } } });
-  const port = Number(values.port);
+function options() {
+  const { port: wanted, state } = parsedArguments();
+  const port = Number(wanted);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Advice(`--port ${values.port} is no port. Try: npm start -- --port 8788`);
+    throw new Advice(`--port ${wanted} is no port. ${USAGE}`);
   }
-  return port;
+  return { port, state: resolve(ROOT, state) };
+}
+
+function parsedArguments() {
+  const port = { type: 'string', default: String(DEFAULT_PORT) };
+  const state = { type: 'string', default: DEFAULT_STATE };
+  try {
+    return parseArgs({ options: { port, state } }).values;
+  } catch (error) {
+    throw new Advice(`${error.message}. ${USAGE}`);
+  }
 }
 
 /** @param {number} port */
 async function refuseTakenPort(port) {
   const server = createServer();
-  const error = await new Promise((resolve) => {
-    server.once('error', resolve);
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(null)));
+  const error = await new Promise((settle) => {
+    server.once('error', settle);
+    server.listen(port, '127.0.0.1', () => server.close(() => settle(null)));
   });
   if (error === null) return;
   const why = error.code === 'EADDRINUSE' ? 'is taken' : `can't be used (${error.code})`;
   throw new Advice(`port ${port} ${why}. End what listens there, or choose another: npm start -- --port ${port + 1}`);
 }
 
-/** Puts the demo product into the local R2, in a process of its own, since wrangler may need a newer Node than this. */
-async function seeded() {
-  const { code, stdout, stderr } = await captured(NODE, ['src/cli/seed.mjs']);
+/**
+ * Puts the demo product into the local R2, in a process of its own, since wrangler may need a newer Node than this.
+ * @param {string} state
+ */
+async function seeded(state) {
+  const { code, stdout, stderr } = await captured(NODE, ['src/cli/seed.mjs', state]);
   if (code !== 0) throw new Advice(`the demo product could not be put into the local R2.\n${stdout}${stderr}`);
   // wrangler prints its own lines first.
   const { seeded, product } = JSON.parse(stdout.trim().split('\n').at(-1));
@@ -67,7 +86,7 @@ async function seeded() {
 
 /** Resolves when somebody wants the service to end. */
 function signalled() {
-  return new Promise((resolve) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.once(signal, resolve)));
+  return new Promise((settle) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.once(signal, settle)));
 }
 
 /**
@@ -103,7 +122,7 @@ async function healthy(origin) {
     const answer = await fetch(`${origin}/healthz`).catch(() => null);
     if (answer?.ok) return;
     if (answer) last = `/healthz says:\n${await answer.text()}`;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
   throw new Advice(`the service is not healthy after ${READY_WITHIN_MS / 1000} s. ${last}`);
 }

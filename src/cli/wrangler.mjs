@@ -11,10 +11,11 @@ const GRACE_MS = 5_000;
 /**
  * Starts `wrangler dev` on loopback, without telemetry and without reading the keyboard.
  * @param {number} port
+ * @param {string} state where it keeps the local R2, KV and orders
  */
-export function wranglerDev(port) {
-  const args = [WRANGLER, 'dev', '--ip', '127.0.0.1', '--port', String(port), '--show-interactive-dev-session=false'];
-  const child = spawn(NODE, args, {
+export function wranglerDev(port, state) {
+  const where = ['--ip', '127.0.0.1', '--port', String(port), '--persist-to', state];
+  const child = spawn(NODE, [WRANGLER, 'dev', ...where, '--show-interactive-dev-session=false'], {
     cwd: ROOT,
     env: environment({ WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' }),
     stdio: ['ignore', 'inherit', 'inherit'],

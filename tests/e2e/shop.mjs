@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createTestHarness } from 'wrangler';
+import { ROOT } from '../../src/cli/project.mjs';
+import { checkoutCompleted, deliver } from '../../src/cli/stripe-event.mjs';
+
+const MAIL_WITHIN_MS = 15_000;
+const POLL_MS = 50;
+
+/** Secrets of these tests alone: what a developer's .dev.vars says must not matter. */
+export const SECRETS = {
+  ENVIRONMENT: 'development',
+  STRIPE_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString('base64url')}`,
+  STRIPE_API_KEY: 'sk_test_not_used_by_these_tests',
+  LINK_KEYS: `e2e:${randomBytes(32).toString('base64url')}`,
+  ADMIN_TOKEN: randomBytes(32).toString('base64url'),
+};
+
+export const PRODUCT = {
+  id: 'field-guide',
+  name: 'A Field Guide to Bookplates',
+  version: '2.1.0',
+  archive: 'field-guide.zip',
+  filename: 'field-guide-2.1.0.zip',
+};
+
+const VARS = {
+  LINK_TTL_HOURS: 24,
+  SHOP_NAME: 'The Paper Street Press',
+  SUPPORT_EMAIL: 'help@paperstreet.example',
+  MAIL_PROVIDER: 'outbox',
+  PUBLIC_URL: '',
+  PRODUCTS: [PRODUCT],
+};
+
+/**
+ * A shop in the real runtime, with empty storage of its own.
+ * @param {{ vars?: object, secrets?: Record<string, string> }} [differing] settings that differ
+ */
+export async function openShop(differing = {}) {
+  const harness = createTestHarness(options(differing));
+  const { url } = await harness.listen();
+  return new Shop(harness, url.origin);
+}
+
+/** @param {{ vars?: object, secrets?: Record<string, string> }} differing */
+function options({ vars, secrets }) {
+  const worker = { configPath: 'wrangler.toml', vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
+  return { root: ROOT, workers: [worker] };
+}
+
+/** What a person, Stripe, or the operator does with the shop. */
+class Shop {
+  #harness;
+
+  /**
+   * @param {import('wrangler').TestHarness} harness
+   * @param {string} origin
+   */
+  constructor(harness, origin) {
+    this.#harness = harness;
+    this.origin = origin;
+  }
+
+  /**
+   * One request over the network. Redirects are not followed: each answer is looked at.
+   * @param {string} path a path, or an address of this shop
+   * @param {RequestInit} [init]
+   */
+  fetch = (path, init = {}) => fetch(new URL(path, this.origin), { redirect: 'manual', ...init });
+
+  /** Starts again with other settings and the same storage. */
+  async restart(differing = {}) {
+    await this.#harness.update(options(differing));
+    this.origin = (await this.#harness.listen()).url.origin;
+  }
+
+  close = () => this.#harness.close();
+
+  /** @returns {Promise<import('@cloudflare/workers-types').R2Bucket>} */
+  async archives() {
+    return (await this.#harness.getWorker().getEnv()).ARCHIVES;
+  }
+
+  /** @param {Uint8Array} archive */
+  async publish(archive, { archive: key } = PRODUCT) {
+    await (await this.archives()).put(key, archive);
+  }
+
+  /** @returns {Promise<string[]>} the orders that exist */
+  orders = () => this.#harness.getWorker().listDurableObjectIds('ORDERS');
+
+  /** @returns {Promise<string[]>} the keys in KV */
+  async deadLinks() {
+    const { keys } = await (await this.#harness.getWorker().getEnv()).LINKS.list();
+    return keys.map(({ name }) => name);
+  }
+
+  /** All that the Worker logged, as text. */
+  logs = () => this.#harness.getLogs().map(({ message }) => message);
+
+  /** Has Stripe report a paid checkout. */
+  report(event, secret = SECRETS.STRIPE_WEBHOOK_SECRET) {
+    return deliver(this.fetch, event, secret);
+  }
+
+  /**
+   * Buys and waits for the mail.
+   * @param {Partial<import('../../src/cli/stripe-event.mjs').Buyer>} [buyer]
+   */
+  async buy(buyer = {}) {
+    const complete = { name: 'Ada Lovelace', organisation: 'Engines Ltd', email: someAddress(), product: PRODUCT.id, ...buyer };
+    const event = checkoutCompleted(complete);
+    const answer = await this.report(event);
+    if (answer.status !== 200) throw new Error(`webhook: ${answer.status} ${await answer.text()}`);
+    const mail = await this.mailTo(complete.email);
+    return { buyer: complete, event, session: event.data.object, mail, link: mail.links[0] };
+  }
+
+  /** @returns {Promise<{ to: string, subject: string, text: string, html: string, links: string[] }[]>} newest first */
+  async outbox() {
+    const answer = await this.fetch('/dev/outbox', { headers: { accept: 'application/json' } });
+    if (answer.status !== 200) throw new Error(`outbox: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /** @param {string} address */
+  async mailTo(address) {
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (Date.now() < until) {
+      const mail = (await this.outbox()).find(({ to }) => to === address);
+      if (mail) return mail;
+      await sleep(POLL_MS);
+    }
+    throw new Error(`no mail within ${MAIL_WITHIN_MS} ms; the log: ${this.logs().join('\n')}`);
+  }
+
+  browser = () => new Browser(this);
+}
+
+/** Somebody's browser: it keeps cookies. */
+class Browser {
+  #cookies = new Map();
+  #shop;
+
+  /** @param {Shop} shop */
+  constructor(shop) {
+    this.#shop = shop;
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit & { headers?: Record<string, string> }} [init]
+   */
+  async fetch(path, init = {}) {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const headers = { accept: 'text/html', ...(cookie && { cookie }), ...init.headers };
+    const answer = await this.#shop.fetch(path, { ...init, headers });
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name, value] = line.match(/^([^=]+)=([^;]*)/);
+      this.#cookies.set(name, value);
+    }
+    return answer;
+  }
+
+  /** Presses the button of the page that the link shows. */
+  press(link) {
+    const token = new URL(link).searchParams.get('token');
+    return this.fetch('/download', { method: 'POST', body: new URLSearchParams({ token }) });
+  }
+
+  /** The whole way: the page, the button, the file. */
+  async download(link) {
+    await drain(await this.fetch(link));
+    const redeemed = await this.press(link);
+    if (redeemed.status !== 303) throw new Error(`no lease: ${redeemed.status} ${await redeemed.text()}`);
+    await drain(redeemed);
+    return this.fetch(redeemed.headers.get('location'));
+  }
+}
+
+/** An address that nobody else in these tests has. */
+export function someAddress() {
+  return `buyer-${randomBytes(6).toString('hex')}@example.com`;
+}
+
+/** Reads an answer to its end, so that its connection is free again. */
+export async function drain(answer) {
+  return Buffer.from(await answer.arrayBuffer());
+}
