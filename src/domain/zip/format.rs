@@ -21,6 +21,8 @@ pub(super) const CENTRAL_FIXED_BYTES: u64 = 46;
 pub(super) const FLAG_ENCRYPTED: u16 = 1;
 /// Bit 3: CRC and sizes follow the data in a descriptor (4.4.4).
 pub(super) const FLAG_DESCRIPTOR: u16 = 1 << 3;
+/// Bit 5: the data is a patch to another file (4.4.4).
+pub(super) const FLAG_PATCH: u16 = 1 << 5;
 /// Bit 11: name and comment are UTF-8 (4.4.4, appendix D).
 pub(super) const FLAG_UTF8: u16 = 1 << 11;
 /// Bit 13: values in the local header are masked (4.4.4).
@@ -121,10 +123,10 @@ impl CentralHeader {
 
     /// The fields that hold a sentinel, in their order in the extra field (4.5.3).
     fn with_zip64(mut self, record: &[u8]) -> Option<Self> {
-        let wide_uncompressed = self.uncompressed_bytes == SENTINEL_32.into();
-        let wide_compressed = self.compressed_bytes == SENTINEL_32.into();
-        let wide_offset = self.local_at == SENTINEL_32.into();
-        let wide_disk = self.disk == SENTINEL_16.into();
+        let wide_uncompressed = self.uncompressed_bytes == u64::from(SENTINEL_32);
+        let wide_compressed = self.compressed_bytes == u64::from(SENTINEL_32);
+        let wide_offset = self.local_at == u64::from(SENTINEL_32);
+        let wide_disk = self.disk == u32::from(SENTINEL_16);
         let extra = self.extra_range();
         if !(wide_uncompressed || wide_compressed || wide_offset || wide_disk) {
             return Some(self);
@@ -203,8 +205,8 @@ impl LocalHeader {
 
     /// Sentinels in a local header: both sizes must be in the extra field (4.5.3).
     fn with_zip64(mut self, bytes: &[u8]) -> Option<Self> {
-        let wide_uncompressed = self.uncompressed_bytes == SENTINEL_32.into();
-        let wide_compressed = self.compressed_bytes == SENTINEL_32.into();
+        let wide_uncompressed = self.uncompressed_bytes == u64::from(SENTINEL_32);
+        let wide_compressed = self.compressed_bytes == u64::from(SENTINEL_32);
         if !(wide_uncompressed || wide_compressed) {
             return Some(self);
         }

@@ -217,7 +217,7 @@ impl IndexReader {
                 }
                 let cursor = DirectoryCursor::new(&found.ends.directory);
                 Ok((
-                    Phase::Rewrite(cursor, DirectoryRewrite::new(cuts), found),
+                    Phase::Rewrite(cursor, DirectoryRewrite::new(cuts)?, found),
                     None,
                 ))
             }

@@ -27,6 +27,7 @@ pub(super) struct Extent {
 #[derive(Debug, Default)]
 pub(super) struct ExtentSearch {
     data: Option<Range<u64>>,
+    local_header: Vec<u8>,
 }
 
 impl ExtentSearch {
@@ -42,7 +43,14 @@ impl ExtentSearch {
             Some(data) => data,
             None => match data_range(reads, header, name, limit)? {
                 Step::Need(need) => return Ok(Step::Need(need)),
-                Step::Ready(data) => data,
+                Step::Ready(data) => {
+                    let header = reads
+                        .bytes(&(header.local_at..data.start))
+                        .unwrap_or_default();
+                    self.local_header.clear();
+                    self.local_header.extend_from_slice(header);
+                    data
+                }
             },
         };
         let start = header.local_at;
@@ -68,6 +76,11 @@ impl ExtentSearch {
             name: name(),
         })?;
         Ok(Step::Ready(Extent { start, data, end }))
+    }
+
+    /// The local header with its name and extra fields, once the data is found.
+    pub(super) fn local_header(&self) -> &[u8] {
+        &self.local_header
     }
 }
 
