@@ -33,11 +33,20 @@ impl Verdicts {
 
 /// Lets all readers that this machine has read all of each archive.
 pub(crate) fn read_all(archives: &[PathBuf]) -> Verdicts {
+    verdicts(archives, &SHELL_READERS, "all")
+}
+
+/// Lets them list each archive and read its licence only: for archives that are too large to be read through.
+pub(crate) fn list_all(archives: &[PathBuf]) -> Verdicts {
+    verdicts(archives, &SHELL_LISTERS, "license")
+}
+
+fn verdicts(archives: &[PathBuf], shell: &[ShellReader], what: &str) -> Verdicts {
     let mut verdicts = Vec::new();
-    for (name, tool, script) in SHELL_READERS {
+    for (name, tool, script) in shell {
         if has(tool, name) {
             verdicts.push((
-                name,
+                *name,
                 archives
                     .iter()
                     .map(|archive| runs(script, archive))
@@ -46,34 +55,31 @@ pub(crate) fn read_all(archives: &[PathBuf]) -> Verdicts {
         }
     }
     if has("python3", "Python's testzip") {
-        verdicts.push((
-            "Python's testzip",
-            batch(Command::new("python3").args(["-c", PYTHON]), archives),
-        ));
+        let mut python = Command::new("python3");
+        python.args(["-c", PYTHON, what]);
+        verdicts.push(("Python's testzip", batch(&mut python, archives)));
     }
     if has("javac", "Java's ZipFile") {
-        let folder = crate::tools::folder("java_reader");
+        let folder =
+            crate::tools::folder(&format!("java-{what}-{:?}", std::thread::current().id()));
         std::fs::write(folder.join("Reads.java"), JAVA).unwrap();
-        assert!(
-            Command::new("javac")
-                .arg("Reads.java")
-                .current_dir(&folder)
-                .status()
-                .unwrap()
-                .success()
-        );
-        verdicts.push((
-            "Java's ZipFile",
-            batch(
-                Command::new("java").arg("-cp").arg(folder).arg("Reads"),
-                archives,
-            ),
-        ));
+        let compiled = Command::new("javac")
+            .arg("Reads.java")
+            .current_dir(&folder)
+            .status()
+            .unwrap();
+        assert!(compiled.success());
+        let mut java = Command::new("java");
+        java.arg("-cp").arg(&folder).args(["Reads", what]);
+        verdicts.push(("Java's ZipFile", batch(&mut java, archives)));
     }
     Verdicts(verdicts)
 }
 
-const SHELL_READERS: [(&str, &str, &str); 5] = [
+/// Its name, the tool, and a script that succeeds if the tool accepts the archive `$0`.
+type ShellReader = (&'static str, &'static str, &'static str);
+
+const SHELL_READERS: [ShellReader; 5] = [
     ("unzip -t", "unzip", "unzip -tqq \"$0\" </dev/null"),
     (
         "zipinfo",
@@ -93,12 +99,35 @@ const SHELL_READERS: [(&str, &str, &str); 5] = [
     ),
 ];
 
+const SHELL_LISTERS: [ShellReader; 4] = [
+    ("unzip -t", "unzip", "unzip -tqq \"$0\" '*LICENSE.txt'"),
+    (
+        "zipinfo",
+        "zipinfo",
+        "zipinfo -1 \"$0\" | grep -q LICENSE.txt",
+    ),
+    (
+        "7z t",
+        "7z",
+        "7z t -r \"$0\" LICENSE.txt > \"$0.7z\" && ! grep -qi -e warning -e error \"$0.7z\" && grep -q 'Size: ' \"$0.7z\"",
+    ),
+    (
+        "bsdtar",
+        "bsdtar",
+        "bsdtar -tf \"$0\" | grep -q LICENSE.txt",
+    ),
+];
+
 const PYTHON: &str = r#"
 import sys, zipfile
-for path in sys.argv[1:]:
+for path in sys.argv[2:]:
     try:
         with zipfile.ZipFile(path) as archive:
-            print("ok" if archive.testzip() is None else "bad")
+            if sys.argv[1] == "all":
+                print("ok" if archive.testzip() is None else "bad")
+            else:
+                [name] = [name for name in archive.namelist() if name.endswith("LICENSE.txt")]
+                print("ok" if archive.read(name) else "bad")
     except Exception:
         print("bad")
 "#;
@@ -106,10 +135,11 @@ for path in sys.argv[1:]:
 const JAVA: &str = r#"
 import java.util.zip.*;
 class Reads {
-    public static void main(String[] paths) {
-        for (String path : paths) {
-            try (ZipFile archive = new ZipFile(path)) {
+    public static void main(String[] arguments) {
+        for (int i = 1; i < arguments.length; i++) {
+            try (ZipFile archive = new ZipFile(arguments[i])) {
                 for (ZipEntry entry : java.util.Collections.list(archive.entries())) {
+                    if (!arguments[0].equals("all") && !entry.getName().endsWith("LICENSE.txt")) continue;
                     long read = archive.getInputStream(entry).transferTo(java.io.OutputStream.nullOutputStream());
                     if (read != entry.getSize()) throw new java.io.IOException("size");
                 }
