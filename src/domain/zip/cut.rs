@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use super::local::Extent;
+use super::moves::Moves;
 use super::reads::Record;
 use super::rewrite::{self, Values};
 use serde::{Deserialize, Serialize};
@@ -38,17 +39,25 @@ pub(super) struct RewrittenDirectory {
 pub(super) struct DirectoryRewrite {
     /// In the order of their local headers.
     cuts: Vec<Cut>,
+    moves: Moves,
     from: Option<u64>,
     bytes: Vec<u8>,
 }
 
 impl DirectoryRewrite {
-    pub(super) fn new(cuts: Vec<Cut>) -> Self {
-        Self {
+    /// # Errors
+    /// [`Rejection::Overlap`] if two of the cut entries do.
+    pub(super) fn new(cuts: Vec<Cut>) -> Result<Self, Rejection> {
+        let mut moves = Moves::default();
+        for cut in &cuts {
+            moves.push(cut.extent.start..cut.extent.end, 0)?;
+        }
+        Ok(Self {
             cuts,
+            moves,
             from: None,
             bytes: Vec::new(),
-        }
+        })
     }
 
     pub(super) fn see(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
@@ -57,23 +66,13 @@ impl DirectoryRewrite {
             return Ok(());
         }
         let at = record.header.local_at;
-        let before = self.cuts.iter().take_while(|cut| cut.extent.start <= at);
-        let mut removed_bytes = 0_u64;
-        for Cut { extent, .. } in before {
-            if at < extent.end {
-                return Err(Rejection::Overlap {
-                    at,
-                    other: extent.start,
-                });
-            }
-            removed_bytes = removed_bytes.saturating_add(extent.end.saturating_sub(extent.start));
-        }
-        if self.from.is_none() && removed_bytes == 0 {
+        let local_at = self.moves.output_at(at)?;
+        if self.from.is_none() && local_at == at {
             return Ok(());
         }
         let from = *self.from.get_or_insert(record.at);
         let values = Values {
-            local_at: at.saturating_sub(removed_bytes),
+            local_at,
             ..Values::of(&record.header)
         };
         let moved = rewrite::central(record.bytes, &record.header, &values);

@@ -21,6 +21,8 @@ pub(super) const CENTRAL_FIXED_BYTES: u64 = 46;
 pub(super) const FLAG_ENCRYPTED: u16 = 1;
 /// Bit 3: CRC and sizes follow the data in a descriptor (4.4.4).
 pub(super) const FLAG_DESCRIPTOR: u16 = 1 << 3;
+/// Bit 5: the data is a patch to another file (4.4.4).
+pub(super) const FLAG_PATCH: u16 = 1 << 5;
 /// Bit 11: name and comment are UTF-8 (4.4.4, appendix D).
 pub(super) const FLAG_UTF8: u16 = 1 << 11;
 /// Bit 13: values in the local header are masked (4.4.4).

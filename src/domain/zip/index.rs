@@ -3,7 +3,7 @@
 use super::Rejection;
 use super::cut::{Cut, DirectoryRewrite, RewrittenDirectory};
 use super::ends::{Ends, MAX_END_BYTES};
-use super::local;
+use super::local::ExtentSearch;
 use super::names::{self, TopFolder};
 use super::reads::{DirectoryCursor, Reads, Step};
 use super::walk::{Findings, FirstLook, Replaced, SecondLook};
@@ -179,7 +179,10 @@ impl IndexReader {
                         Phase::Second(DirectoryCursor::new(&found.ends.directory), look, found),
                         None,
                     ),
-                    None => (Phase::Locals(found, Vec::new()), None),
+                    None => (
+                        Phase::Locals(found, Vec::new(), ExtentSearch::default()),
+                        None,
+                    ),
                 })
             }
             Phase::Second(mut cursor, mut look, found) => {
@@ -187,13 +190,18 @@ impl IndexReader {
                     return Ok((Phase::Second(cursor, look, found), Some(need)));
                 }
                 look.finish()?;
-                Ok((Phase::Locals(found, Vec::new()), None))
+                Ok((
+                    Phase::Locals(found, Vec::new(), ExtentSearch::default()),
+                    None,
+                ))
             }
-            Phase::Locals(found, mut cuts) => {
+            Phase::Locals(found, mut cuts, mut search) => {
                 while let Some(entry) = found.replaced.get(cuts.len()) {
                     let limit = found.ends.directory.start;
-                    match local::extent(&self.reads, &entry.header, &entry.name, limit)? {
-                        Step::Need(need) => return Ok((Phase::Locals(found, cuts), Some(need))),
+                    match search.step(&self.reads, &entry.header, &entry.name, limit)? {
+                        Step::Need(need) => {
+                            return Ok((Phase::Locals(found, cuts, search), Some(need)));
+                        }
                         Step::Ready(extent) => {
                             cuts.push(Cut {
                                 by: entry.by.clone(),
@@ -209,7 +217,7 @@ impl IndexReader {
                 }
                 let cursor = DirectoryCursor::new(&found.ends.directory);
                 Ok((
-                    Phase::Rewrite(cursor, DirectoryRewrite::new(cuts), found),
+                    Phase::Rewrite(cursor, DirectoryRewrite::new(cuts)?, found),
                     None,
                 ))
             }
@@ -305,7 +313,7 @@ enum Phase {
     First(DirectoryCursor, FirstLook, Ends),
     Second(DirectoryCursor, SecondLook, Found),
     /// Finds where the replaced entries end; the cuts so far.
-    Locals(Found, Vec<Cut>),
+    Locals(Found, Vec<Cut>, ExtentSearch),
     Rewrite(DirectoryCursor, DirectoryRewrite, Found),
     Done(ArchiveIndex),
     Rejected(Rejection),
@@ -325,7 +333,7 @@ impl Phase {
         match self {
             Self::First(_, _, ends) => ends.directory.end,
             Self::Second(_, _, found) | Self::Rewrite(_, _, found) => found.ends.directory.end,
-            Self::Locals(found, _) => {
+            Self::Locals(found, ..) => {
                 let near = need.map_or(0, |need| need.start.saturating_add(LOCAL_READ_BYTES));
                 near.min(found.ends.directory.start)
             }

@@ -21,16 +21,84 @@ pub(super) struct Extent {
 }
 
 /// Finds out where an entry's parts lie, and checks that the local header and the descriptor say what the
-/// directory says (4.3.7, 4.3.9). `limit` is where the directory begins.
-pub(super) fn extent(
+/// directory says (4.3.7, 4.3.9).
+///
+/// Header and descriptor can be far apart, and only one of them at hand: so it remembers the first.
+#[derive(Debug, Default)]
+pub(super) struct ExtentSearch {
+    data: Option<Range<u64>>,
+    local_header: Vec<u8>,
+}
+
+impl ExtentSearch {
+    /// Goes as far as the bytes at hand go. `limit` is where the directory begins.
+    pub(super) fn step(
+        &mut self,
+        reads: &Reads,
+        header: &CentralHeader,
+        name: &[u8],
+        limit: u64,
+    ) -> Result<Step<Extent>, Rejection> {
+        let data = match self.data.take() {
+            Some(data) => data,
+            None => match data_range(reads, header, name, limit)? {
+                Step::Need(need) => return Ok(Step::Need(need)),
+                Step::Ready(data) => {
+                    let header = reads
+                        .bytes(&(header.local_at..data.start))
+                        .unwrap_or_default();
+                    self.local_header.clear();
+                    self.local_header.extend_from_slice(header);
+                    data
+                }
+            },
+        };
+        let start = header.local_at;
+        if header.flags & FLAG_DESCRIPTOR == 0 {
+            return Ok(Step::Ready(Extent {
+                start,
+                end: data.end,
+                data,
+            }));
+        }
+        let after = data.end..limit.min(data.end.saturating_add(MAX_DESCRIPTOR_BYTES));
+        let Some(bytes) = reads
+            .bytes(&after)
+            .or_else(|| after.is_empty().then_some(&[]))
+        else {
+            self.data = Some(data);
+            return Ok(Step::Need(after));
+        };
+        let end = descriptor_bytes(bytes, header).and_then(|bytes| data.end.checked_add(bytes));
+        let name = || String::from_utf8_lossy(name).into_owned();
+        let end = end.ok_or_else(|| Rejection::Descriptor {
+            at: data.end,
+            name: name(),
+        })?;
+        Ok(Step::Ready(Extent { start, data, end }))
+    }
+
+    /// The local header with its name and extra fields, once the data is found.
+    pub(super) fn local_header(&self) -> &[u8] {
+        &self.local_header
+    }
+}
+
+/// Where the data lies, by a local header that agrees with the directory.
+fn data_range(
     reads: &Reads,
     header: &CentralHeader,
     name: &[u8],
     limit: u64,
-) -> Result<Step<Extent>, Rejection> {
+) -> Result<Step<Range<u64>>, Rejection> {
     let at = header.local_at;
     let shown = || String::from_utf8_lossy(name).into_owned();
     let missing = || Rejection::NoLocalHeader { at, name: shown() };
+    let differs = |field| Rejection::LocalMismatch {
+        at,
+        name: shown(),
+        field,
+    };
     let within = |start: u64, bytes: u64| {
         start
             .checked_add(bytes)
@@ -47,40 +115,11 @@ pub(super) fn extent(
         return Ok(Step::Need(whole));
     };
     let local = LocalHeader::parse(bytes, at)?.ok_or_else(missing)?;
-    let differs = |field| Rejection::LocalMismatch {
-        at,
-        name: shown(),
-        field,
-    };
-    compare(&local, bytes.get(local.name_range()), header, name)
-        .map_or(Ok(()), |field| Err(differs(field)))?;
-    let data = within(whole.end, header.compressed_bytes).ok_or_else(|| differs(Field::Size))?;
-    if header.flags & FLAG_DESCRIPTOR == 0 {
-        return Ok(Step::Ready(Extent {
-            start: at,
-            end: data.end,
-            data,
-        }));
+    if let Some(field) = compare(&local, bytes.get(local.name_range()), header, name) {
+        return Err(differs(field));
     }
-    let after = data.end..limit.min(data.end.saturating_add(MAX_DESCRIPTOR_BYTES));
-    let Some(bytes) = reads
-        .bytes(&after)
-        .or_else(|| after.is_empty().then_some(&[]))
-    else {
-        return Ok(Step::Need(after));
-    };
-    let broken = || Rejection::Descriptor {
-        at: data.end,
-        name: shown(),
-    };
-    let end = descriptor_bytes(bytes, header)
-        .and_then(|bytes| data.end.checked_add(bytes))
-        .ok_or_else(broken)?;
-    Ok(Step::Ready(Extent {
-        start: at,
-        data,
-        end,
-    }))
+    let data = within(whole.end, header.compressed_bytes).ok_or_else(|| differs(Field::Size))?;
+    Ok(Step::Ready(data))
 }
 
 /// The first field in which a local header contradicts the directory. CRC and sizes may be zero where a

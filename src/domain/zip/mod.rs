@@ -19,7 +19,9 @@ mod cut;
 mod ends;
 mod format;
 mod index;
+mod insertion;
 mod local;
+mod moves;
 mod names;
 mod new_entries;
 mod plan;
@@ -32,6 +34,7 @@ mod verify;
 mod walk;
 
 pub use index::{ArchiveIndex, IndexReader};
+pub use insertion::{Entries, EntryReader, Insertion};
 pub use new_entries::NewFile;
 pub use plan::{Plan, PlanError};
 pub use rejection::{Field, Rejection};

@@ -33,7 +33,7 @@ pub enum PlanError {
         /// The file's name.
         name: String,
     },
-    /// Two of the new files have one name.
+    /// Two of the new files have one name, or two insertions are into one entry.
     Repeated {
         /// The name.
         name: String,
@@ -43,6 +43,19 @@ pub enum PlanError {
         /// What it says.
         reason: String,
     },
+    /// The archive has no entry of this name, or its local header was not read.
+    NoSuchEntry {
+        /// The name.
+        name: String,
+    },
+    /// Bytes can't be put in front of this entry's data: it is no file, is encrypted, is of a method other than 0
+    /// and 8, or is replaced by a new file.
+    Unsuited {
+        /// The name.
+        name: String,
+    },
+    /// Index and entries were not read from one archive, or entries of it overlap.
+    OtherArchive,
     /// A header or the output would become longer than the format allows.
     TooLarge,
 }
@@ -67,9 +80,9 @@ impl Plan {
         for range in index.kept() {
             out.base(range)?;
         }
-        let new_at = out.len;
+        let new_at = out.len();
         out.inline(new.locals.clone())?;
-        let directory_at = out.len;
+        let directory_at = out.len();
         let mut entries = index.entries;
         match &index.rewritten {
             None => out.base(index.directory.clone())?,
@@ -130,8 +143,11 @@ impl fmt::Display for PlanError {
                 f,
                 "the archive's '{name}' is cut out, but there is no new one"
             ),
-            Self::Repeated { name } => write!(f, "two new files are named '{name}'"),
+            Self::Repeated { name } => write!(f, "'{name}' is given twice"),
             Self::NewEntry { reason } => write!(f, "the new files make no entries: {reason}"),
+            Self::NoSuchEntry { name } => write!(f, "the archive has no entry '{name}'"),
+            Self::Unsuited { name } => write!(f, "nothing can be put in front of '{name}'"),
+            Self::OtherArchive => f.write_str("index and entries are not of one archive"),
             Self::TooLarge => f.write_str("a header or the output would become too long"),
         }
     }
@@ -142,7 +158,7 @@ impl std::error::Error for PlanError {}
 /// A plan in the making: its segments, and the hash over them.
 pub(super) struct Assembly {
     segments: Vec<Segment>,
-    pub(super) len: u64,
+    len: u64,
     hash: Sha256,
 }
 
@@ -157,6 +173,11 @@ impl Assembly {
             len: 0,
             hash,
         }
+    }
+
+    /// How long the output is so far.
+    pub(super) fn len(&self) -> u64 {
+        self.len
     }
 
     /// Bytes of the base. Ranges that meet become one: each is a read.

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// The bytes at hand: the archive's tail, which is kept, and the last other range that was read.
 ///
 /// Sans-I/O: whoever holds it asks [`Reads::wants`], fetches, and calls [`Reads::supply`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reads {
     chunk_bytes: u64,
     tail: Window,
@@ -35,6 +35,16 @@ impl Reads {
             },
             recent: Window::default(),
             want,
+        }
+    }
+
+    /// Has these bytes, which begin at byte `at` of the archive, and wants nothing yet.
+    pub(super) fn over(at: u64, bytes: Vec<u8>, chunk_bytes: u64) -> Self {
+        Self {
+            chunk_bytes,
+            tail: Window { at, bytes },
+            recent: Window::default(),
+            want: None,
         }
     }
 
@@ -87,7 +97,7 @@ impl Reads {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Window {
     at: u64,
     bytes: Vec<u8>,

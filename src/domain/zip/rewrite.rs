@@ -1,7 +1,8 @@
 //! Headers with other values, every other byte of them kept.
 
 use super::format::{
-    CentralHeader, EXTRA_ZIP64, SENTINEL_16, SENTINEL_32, VERSION_ZIP64, extras, u16_at, u32_at,
+    CentralHeader, EXTRA_ZIP64, LocalHeader, SENTINEL_16, SENTINEL_32, VERSION_ZIP64, extras,
+    u16_at, u32_at,
 };
 use std::ops::Range;
 
@@ -63,6 +64,27 @@ pub(super) fn central(record: &[u8], header: &CentralHeader, values: &Values) ->
     Some(out)
 }
 
+/// A local header with other values (4.3.7). If one size needs the zip64 extra field, it holds both (4.5.3).
+/// `None` if the extra fields would become too long.
+pub(super) fn local(bytes: &[u8], header: &LocalHeader, values: &Values) -> Option<Vec<u8>> {
+    let sizes = [values.uncompressed_bytes, values.compressed_bytes];
+    // A field that is there without being called for would stay behind with false sizes.
+    let has_field = extras(bytes.get(header.extra_range())?).any(|field| field.id == EXTRA_ZIP64);
+    let wide = has_field
+        || needs_zip64(bytes, LOCAL.uncompressed, sizes[0])
+        || needs_zip64(bytes, LOCAL.compressed, sizes[1]);
+    let zip64: Vec<u8> = sizes
+        .iter()
+        .filter(|_| wide)
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let was_wide = |at: usize| u32_at(bytes, at) == Some(SENTINEL_32);
+    let as_before = was_wide(LOCAL.uncompressed) == wide && was_wide(LOCAL.compressed) == wide;
+    let mut out = with_zip64(bytes, header.extra_range(), &LOCAL, &zip64, as_before)?;
+    put_values(&mut out, &LOCAL, values, [wide, wide])?;
+    Some(out)
+}
+
 /// Where a header has the fields that change.
 struct Layout {
     version: usize,
@@ -80,6 +102,14 @@ const CENTRAL: Layout = Layout {
     compressed: 20,
     uncompressed: 24,
     extra_len: 30,
+};
+const LOCAL: Layout = Layout {
+    version: 4,
+    flags: 6,
+    crc: 14,
+    compressed: 18,
+    uncompressed: 22,
+    extra_len: 28,
 };
 const CENTRAL_DISK: usize = 34;
 const CENTRAL_LOCAL_AT: usize = 42;

@@ -2,7 +2,7 @@
 //! data are too much for a Worker, and an archive is looked at once, before it is published.
 
 use super::format::{CentralHeader, FLAG_ENCRYPTED, METHOD_DEFLATE, METHOD_STORED};
-use super::local::{self, Extent};
+use super::local::{Extent, ExtentSearch};
 use super::reads::{DirectoryCursor, Reads, Step};
 use super::{ArchiveIndex, IndexReader, Rejection};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
@@ -153,8 +153,9 @@ impl<'a, A: Read + Seek> Source<'a, A> {
         name: &[u8],
         limit: u64,
     ) -> io::Result<Result<Extent, Rejection>> {
+        let mut search = ExtentSearch::default();
         loop {
-            match local::extent(&self.reads, header, name, limit) {
+            match search.step(&self.reads, header, name, limit) {
                 Ok(Step::Ready(extent)) => return Ok(Ok(extent)),
                 Ok(Step::Need(need)) => {
                     let near = need.start.saturating_add(HEADER_READ_BYTES).min(limit);
