@@ -87,7 +87,10 @@ pub fn personal_files(
         .zip([&texts.license, &texts.readme])
         .map(|(name, text)| {
             let contents = render_text(name, text, &variables)?.into_bytes();
-            Ok(NewFile { name: (*name).to_owned(), contents })
+            Ok(NewFile {
+                name: (*name).to_owned(),
+                contents,
+            })
         })
         .collect()
 }
@@ -97,13 +100,18 @@ pub fn personal_files(
 /// # Errors
 /// As [`personal_files`], for a buyer who said all there is to say, and one who said nothing.
 pub fn check_texts(texts: &Texts, shop: &Shop, product: &Product) -> Result<(), TemplateError> {
-    let order = OrderId::from_session("cs_test_sample").ok_or_else(|| TemplateError("sample".to_owned()))?;
+    let order = OrderId::from_session("cs_test_sample")
+        .ok_or_else(|| TemplateError("sample".to_owned()))?;
     for said in [Some("Sample".to_owned()), None] {
         let copy = LinkView {
             order: order.clone(),
             product: product.id.clone(),
             license: LicenseId::sample(),
-            buyer: Buyer { name: said.clone(), organisation: said, email: "sample@example.com".to_owned() },
+            buyer: Buyer {
+                name: said.clone(),
+                organisation: said,
+                email: "sample@example.com".to_owned(),
+            },
             purchased_at: Timestamp::from_secs(0),
             origin: String::new(),
             jti: RandomId::from_random(&[0; 16]),
@@ -123,7 +131,9 @@ mod tests {
     fn texts_of(copy: &LinkView) -> (String, String) {
         let (shop, product) = (fixtures::shop(), fixtures::product());
         let files = personal_files(&Texts::default(), &shop, &product, copy).unwrap();
-        let mut texts = files.into_iter().map(|file| String::from_utf8(file.contents).unwrap());
+        let mut texts = files
+            .into_iter()
+            .map(|file| String::from_utf8(file.contents).unwrap());
         (texts.next().unwrap(), texts.next().unwrap())
     }
 
@@ -131,12 +141,21 @@ mod tests {
     fn the_license_names_everything() {
         let (license, readme) = texts_of(&fixtures::view());
         for part in [
-            "Engines Ltd", "ada@example.com", "Demo Product", "1.0.0", "14 November 2023", "cs_test_1",
-            fixtures::view().license.as_str(), "not redistribute",
+            "Engines Ltd",
+            "ada@example.com",
+            "Demo Product",
+            "1.0.0",
+            "14 November 2023",
+            "cs_test_1",
+            fixtures::view().license.as_str(),
+            "not redistribute",
         ] {
             assert!(license.contains(part), "{part} in {license}");
         }
-        assert!(readme.contains("Ada Lovelace") && readme.contains("help@example.com"), "{readme}");
+        assert!(
+            readme.contains("Ada Lovelace") && readme.contains("help@example.com"),
+            "{readme}"
+        );
     }
 
     #[test]
@@ -144,16 +163,34 @@ mod tests {
         let mut copy = fixtures::view();
         copy.buyer.organisation = None;
         let (license, _) = texts_of(&copy);
-        assert!(license.contains("Ada Lovelace") && !license.contains("none"), "{license}");
+        assert!(
+            license.contains("Ada Lovelace") && !license.contains("none"),
+            "{license}"
+        );
     }
 
     #[test]
     fn an_unknown_variable_is_an_error() {
-        let texts = Texts { license: "{{ licencee }}".to_owned(), ..Texts::default() };
-        let error = personal_files(&texts, &fixtures::shop(), &fixtures::product(), &fixtures::view()).unwrap_err();
+        let texts = Texts {
+            license: "{{ licencee }}".to_owned(),
+            ..Texts::default()
+        };
+        let error = personal_files(
+            &texts,
+            &fixtures::shop(),
+            &fixtures::product(),
+            &fixtures::view(),
+        )
+        .unwrap_err();
         assert!(error.0.contains("LICENSE.txt"), "{error}");
-        assert_eq!(check_texts(&texts, &fixtures::shop(), &fixtures::product()), Err(error));
-        assert_eq!(check_texts(&Texts::default(), &fixtures::shop(), &fixtures::product()), Ok(()));
+        assert_eq!(
+            check_texts(&texts, &fixtures::shop(), &fixtures::product()),
+            Err(error)
+        );
+        assert_eq!(
+            check_texts(&Texts::default(), &fixtures::shop(), &fixtures::product()),
+            Ok(())
+        );
     }
 
     #[test]

@@ -34,12 +34,24 @@ pub fn set_browser_cookie(value: &RandomId, secure: bool) -> String {
 /// (RFC 8187 §3.2).
 #[must_use]
 pub fn attachment(filename: &str) -> String {
-    let plain: String = filename.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect();
-    let quoted = plain.replace('\\', "_").replace('"', "_");
+    let plain: String = filename
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let quoted = plain.replace(['\\', '"'], "_");
     if filename.is_ascii() {
         return format!("attachment; filename=\"{quoted}\"");
     }
-    format!("attachment; filename=\"{quoted}\"; filename*=UTF-8''{}", percent_encode(filename))
+    format!(
+        "attachment; filename=\"{quoted}\"; filename*=UTF-8''{}",
+        percent_encode(filename)
+    )
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986 §2.3: fit for a path segment, a query
@@ -68,10 +80,20 @@ mod tests {
         assert!(set.ends_with("; HttpOnly; SameSite=Lax; Secure"));
         assert!(!set_browser_cookie(&id, false).contains("Secure"));
         let pair = set.split(';').next().unwrap();
-        for header in [pair.to_owned(), format!("a=b; {pair}; c=d"), format!("{BROWSER_COOKIE}=bad; {pair}")] {
+        for header in [
+            pair.to_owned(),
+            format!("a=b; {pair}; c=d"),
+            format!("{BROWSER_COOKIE}=bad; {pair}"),
+        ] {
             assert_eq!(browser_cookie(Some(&header)), Some(id.clone()), "{header}");
         }
-        for header in ["", "bookplate_browser", "bookplate_browser=", "bookplate_browser=<script>", "x=y"] {
+        for header in [
+            "",
+            "bookplate_browser",
+            "bookplate_browser=",
+            "bookplate_browser=<script>",
+            "x=y",
+        ] {
             assert_eq!(browser_cookie(Some(header)), None);
         }
         assert_eq!(browser_cookie(None), None);
@@ -82,7 +104,10 @@ mod tests {
         for (name, header) in [
             ("demo.zip", "attachment; filename=\"demo.zip\""),
             ("a b.zip", "attachment; filename=\"a b.zip\""),
-            ("Größe.zip", "attachment; filename=\"Gr__e.zip\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.zip"),
+            (
+                "Größe.zip",
+                "attachment; filename=\"Gr__e.zip\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.zip",
+            ),
         ] {
             assert_eq!(attachment(name), header);
         }

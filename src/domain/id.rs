@@ -1,5 +1,7 @@
 //! Names of things: random ones from bytes that the caller drew, and the name of an order.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,10 @@ impl RandomId {
     /// The identifier in a text, if it is of its form.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
-        let fits = raw.len() == 22 && raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let fits = raw.len() == 22
+            && raw
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         fits.then(|| Self(raw.to_owned()))
     }
 
@@ -32,6 +37,16 @@ impl RandomId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Bytes in hexadecimal, as Stripe writes them.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String never fails.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A browser, as an order remembers it: a digest of its cookie, so that a leaked order opens no download.
@@ -121,7 +136,13 @@ mod tests {
         let id = RandomId::from_random(&[0xff; 16]);
         assert_eq!(id.as_str(), "_____________________w");
         assert_eq!(RandomId::parse(id.as_str()), Some(id));
-        for bad in ["", "short", "_____________________w=", "____________________ww ", "é____________________"] {
+        for bad in [
+            "",
+            "short",
+            "_____________________w=",
+            "____________________ww ",
+            "é____________________",
+        ] {
             assert_eq!(RandomId::parse(bad), None, "{bad:?}");
         }
     }
@@ -131,7 +152,10 @@ mod tests {
         let session = OrderId::from_session("cs_test_a1B2").unwrap();
         let reference = OrderId::from_reference("cs_test_a1B2").unwrap();
         assert_ne!(session, reference);
-        assert_eq!((session.shown(), reference.shown()), ("cs_test_a1B2", "cs_test_a1B2"));
+        assert_eq!(
+            (session.shown(), reference.shown()),
+            ("cs_test_a1B2", "cs_test_a1B2")
+        );
         assert!(session.is_session() && !reference.is_session());
         for id in [session, reference] {
             assert_eq!(OrderId::try_from(String::from(id.clone())), Ok(id));
@@ -140,13 +164,24 @@ mod tests {
 
     #[test]
     fn what_is_no_order_has_no_name() {
-        for bad in ["", "cs_", "pi_123", "cs_te st", "cs_é", "pi:pi_123", "../cs_test"] {
+        for bad in [
+            "",
+            "cs_",
+            "pi_123",
+            "cs_te st",
+            "cs_é",
+            "pi:pi_123",
+            "../cs_test",
+        ] {
             assert_eq!(OrderId::from_session(bad), None, "{bad:?}");
         }
         for bad in ["", "with space", "line\n", "é"] {
             assert_eq!(OrderId::from_reference(bad), None, "{bad:?}");
         }
         assert_eq!(OrderId::from_reference(&"x".repeat(101)), None);
-        assert_eq!(OrderId::from_session(&format!("cs_{}", "x".repeat(253))), None);
+        assert_eq!(
+            OrderId::from_session(&format!("cs_{}", "x".repeat(253))),
+            None
+        );
     }
 }

@@ -47,7 +47,12 @@ struct Header {
 /// [`JwtError::Claims`] if the claims have no JSON form.
 pub fn sign<C: Serialize>(keys: &KeyRing, typ: &str, claims: &C) -> Result<String, JwtError> {
     let key = keys.signer();
-    let header = Header { alg: "HS256".to_owned(), kid: key.kid().to_owned(), typ: typ.to_owned(), crit: None };
+    let header = Header {
+        alg: "HS256".to_owned(),
+        kid: key.kid().to_owned(),
+        typ: typ.to_owned(),
+        crit: None,
+    };
     let mut token = encode_json(&header)?;
     token.push('.');
     token.push_str(&encode_json(claims)?);
@@ -69,7 +74,8 @@ pub fn verify<C: DeserializeOwned>(keys: &KeyRing, typ: &str, token: &str) -> Re
     }
     let (signed, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(JwtError::Malformed)?;
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| JwtError::Malformed)?;
+    let header: Header =
+        serde_json::from_slice(&decode(header)?).map_err(|_| JwtError::Malformed)?;
     let (payload, signature) = (decode(payload)?, decode(signature)?);
     // 2. The key, by its name alone.
     let key = keys.by_kid(&header.kid).ok_or(JwtError::UnknownKey)?;
@@ -89,9 +95,13 @@ pub fn verify<C: DeserializeOwned>(keys: &KeyRing, typ: &str, token: &str) -> Re
 }
 
 fn encode_json<T: Serialize>(value: &T) -> Result<String, JwtError> {
-    serde_json::to_vec(value).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| JwtError::Claims)
+    serde_json::to_vec(value)
+        .map(|json| URL_SAFE_NO_PAD.encode(json))
+        .map_err(|_| JwtError::Claims)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed)
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| JwtError::Malformed)
 }

@@ -90,7 +90,11 @@ impl KeyRing {
     /// Says what is wrong in words for the operator, naming a `kid`, never a key.
     pub fn parse(raw: &str) -> Result<Self, String> {
         let mut keys: Vec<SigningKey> = Vec::new();
-        for part in raw.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in raw
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             let key = parse_key(part)?;
             if keys.iter().any(|known| known.kid == key.kid) {
                 return Err(format!("names the key `{}` twice", key.kid));
@@ -98,8 +102,13 @@ impl KeyRing {
             keys.push(key);
         }
         let mut keys = keys.into_iter();
-        let first = keys.next().ok_or("is empty; it takes `kid:base64url` of 32 random bytes")?;
-        Ok(Self { first, older: keys.collect() })
+        let first = keys
+            .next()
+            .ok_or("is empty; it takes `kid:base64url` of 32 random bytes")?;
+        Ok(Self {
+            first,
+            older: keys.collect(),
+        })
     }
 
     /// The key that signs.
@@ -111,14 +120,20 @@ impl KeyRing {
     /// The key of that name, if it is in use.
     #[must_use]
     pub fn by_kid(&self, kid: &str) -> Option<&SigningKey> {
-        std::iter::once(&self.first).chain(&self.older).find(|key| key.kid == kid)
+        std::iter::once(&self.first)
+            .chain(&self.older)
+            .find(|key| key.kid == kid)
     }
 }
 
 /// HMAC-SHA256 (RFC 2104).
 #[must_use]
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    keyed(key).chain_update(message).finalize().into_bytes().into()
+    keyed(key)
+        .chain_update(message)
+        .finalize()
+        .into_bytes()
+        .into()
 }
 
 /// Whether `tag` is the whole HMAC-SHA256 of `message`, compared in constant time.
@@ -127,34 +142,53 @@ pub fn verify_hmac_sha256(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
     keyed(key).chain_update(message).verify_slice(tag).is_ok()
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes a key of any length (RFC 2104 §2)"
+)]
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("any length")
 }
 
 fn parse_key(part: &str) -> Result<SigningKey, String> {
-    let (kid, encoded) = part.split_once(':').ok_or("has a key without a name; it takes `kid:base64url`")?;
+    let (kid, encoded) = part
+        .split_once(':')
+        .ok_or("has a key without a name; it takes `kid:base64url`")?;
     let named = !kid.is_empty()
         && kid.len() <= 32
-        && kid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        && kid
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !named {
-        return Err("has a key name that is not 1 to 32 letters, digits, `-`, `_` or `.`".to_owned());
+        return Err(
+            "has a key name that is not 1 to 32 letters, digits, `-`, `_` or `.`".to_owned(),
+        );
     }
     let bytes = URL_SAFE_NO_PAD
         .decode(encoded.trim_end_matches('='))
         .map_err(|_| format!("has a key `{kid}` that is not base64url"))?;
     if bytes.len() < MIN_KEY_BYTES {
-        return Err(format!("has a key `{kid}` of {} bytes; it takes at least {MIN_KEY_BYTES}", bytes.len()));
+        return Err(format!(
+            "has a key `{kid}` of {} bytes; it takes at least {MIN_KEY_BYTES}",
+            bytes.len()
+        ));
     }
     if is_monotonous(&bytes) {
         return Err(format!("has a key `{kid}` that is not random"));
     }
-    Ok(SigningKey { kid: kid.to_owned(), bytes })
+    Ok(SigningKey {
+        kid: kid.to_owned(),
+        bytes,
+    })
 }
 
 /// Fewer than eight different bytes in 32: random keys have that once in 10^40.
 fn is_monotonous(bytes: &[u8]) -> bool {
-    bytes.iter().collect::<std::collections::BTreeSet<_>>().len() < 8
+    bytes
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
+        < 8
 }
 
 #[cfg(test)]
@@ -168,8 +202,10 @@ mod tests {
     fn hmac_is_the_standard_one() {
         // RFC 4231 §4.3, test case 2.
         let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        let hex: String = tag.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(
+            crate::domain::id::hex(&tag),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]
@@ -205,7 +241,9 @@ mod tests {
     fn secrets_stay_out_of_logs() {
         let ring = KeyRing::parse(K1).unwrap();
         let shown = format!("{ring:?} {:?}", Secret::new("hunter2"));
-        assert!(!shown.contains("hunter2") && !shown.contains("[0, 1") && shown.contains("redacted"));
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("[0, 1") && shown.contains("redacted")
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ struct ItemContext<'a> {
 /// # Errors
 /// A template that asks for what there is not.
 pub fn compose(shop: &Shop, items: &[MailItem<'_>]) -> Result<Option<Mail>, TemplateError> {
-    let Some(first) = items.first() else { return Ok(None) };
+    let Some(first) = items.first() else {
+        return Ok(None);
+    };
     let buyer = &first.link.buyer;
     let context = Context {
         shop,
@@ -92,7 +94,11 @@ mod tests {
         change(&mut link);
         let url = "https://shop.example/download?token=a.b.c".to_owned();
         let product = fixtures::product();
-        let items = [MailItem { product: &product, link: &link, url }];
+        let items = [MailItem {
+            product: &product,
+            link: &link,
+            url,
+        }];
         compose(&fixtures::shop(), &items).unwrap().unwrap()
     }
 
@@ -102,16 +108,32 @@ mod tests {
         assert_eq!(mail.to, "ada@example.com");
         assert_eq!(mail.subject, "Your download: Demo Product");
         for body in [&mail.text, &mail.html] {
-            for part in ["Ada Lovelace", "Engines Ltd", "Demo Product", "1.0.0", "15 November 2023, 22:13 UTC", "once"] {
+            for part in [
+                "Ada Lovelace",
+                "Engines Ltd",
+                "Demo Product",
+                "1.0.0",
+                "15 November 2023, 22:13 UTC",
+                "once",
+            ] {
                 assert!(body.contains(part), "{part} in {body}");
             }
         }
-        assert!(mail.text.contains("https://shop.example/download?token=a.b.c"));
+        assert!(
+            mail.text
+                .contains("https://shop.example/download?token=a.b.c")
+        );
     }
 
     #[test]
     fn the_link_stands_in_the_html_as_text_too() {
-        assert!(mail(|_| {}).html.matches("https://shop.example/download?token=a.b.c").count() >= 2);
+        assert!(
+            mail(|_| {})
+                .html
+                .matches("https://shop.example/download?token=a.b.c")
+                .count()
+                >= 2
+        );
     }
 
     #[test]
@@ -124,7 +146,10 @@ mod tests {
     #[test]
     fn no_picture_and_no_tracking() {
         let html = mail(|_| {}).html;
-        assert!(!html.contains("<img") && !html.contains("src=") && html.matches("http").count() == 2, "{html}");
+        assert!(
+            !html.contains("<img") && !html.contains("src=") && html.matches("http").count() == 2,
+            "{html}"
+        );
     }
 
     #[test]

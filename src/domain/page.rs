@@ -36,7 +36,14 @@ struct DownloadPage<'a> {
 /// # Errors
 /// The template asks for what `page` does not have.
 pub fn page(name: &str, shop: &Shop, page: impl Serialize) -> Result<String, TemplateError> {
-    render(name, Context { shop, style: STYLE, page })
+    render(
+        name,
+        Context {
+            shop,
+            style: STYLE,
+            page,
+        },
+    )
 }
 
 /// The page with the button. `begun`: this browser pressed it before.
@@ -94,11 +101,22 @@ mod tests {
 
     #[test]
     fn the_page_says_whose_copy_of_what_until_when() {
-        let html =
-            download_page(&fixtures::shop(), &fixtures::product(), &fixtures::view(), "a.b.c", Some(12_345_678), false)
-                .unwrap();
+        let html = download_page(
+            &fixtures::shop(),
+            &fixtures::product(),
+            &fixtures::view(),
+            "a.b.c",
+            Some(12_345_678),
+            false,
+        )
+        .unwrap();
         for part in [
-            "Demo Product", "1.0.0", "Engines Ltd", "12.3 MB", "15 November 2023, 22:13 UTC", "value=\"a.b.c\"",
+            "Demo Product",
+            "1.0.0",
+            "Engines Ltd",
+            "12.3 MB",
+            "15 November 2023, 22:13 UTC",
+            "value=\"a.b.c\"",
             "<form method=\"post\" action=\"/download\">",
         ] {
             assert!(html.contains(part), "{part} in {html}");
@@ -108,8 +126,18 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_from_anywhere() {
-        let html = download_page(&fixtures::shop(), &fixtures::product(), &fixtures::view(), "t", None, true).unwrap();
-        for loads in ["<script", "src=", "<link", "@import", "url(", "http:", "https:"] {
+        let html = download_page(
+            &fixtures::shop(),
+            &fixtures::product(),
+            &fixtures::view(),
+            "t",
+            None,
+            true,
+        )
+        .unwrap();
+        for loads in [
+            "<script", "src=", "<link", "@import", "url(", "http:", "https:",
+        ] {
             assert!(!html.contains(loads), "{loads}");
         }
     }
@@ -118,14 +146,26 @@ mod tests {
     fn buyers_and_products_are_escaped() {
         let mut view = fixtures::view();
         view.buyer.organisation = Some("<b>\"A&B\"</b>".to_owned());
-        let html = download_page(&fixtures::shop(), &fixtures::product(), &view, "\"><x", None, false).unwrap();
+        let html = download_page(
+            &fixtures::shop(),
+            &fixtures::product(),
+            &view,
+            "\"><x",
+            None,
+            false,
+        )
+        .unwrap();
         assert!(!html.contains("<b>") && !html.contains("\"><x"), "{html}");
     }
 
     #[test]
     fn the_policy_allows_the_style_sheet_that_is_in_the_page() {
         let html = page("pages/problem.html", &fixtures::shop(), Words::default()).unwrap();
-        let style = html.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next()).unwrap();
+        let style = html
+            .split("<style>")
+            .nth(1)
+            .and_then(|rest| rest.split("</style>").next())
+            .unwrap();
         let digest = STANDARD.encode(Sha256::digest(style.as_bytes()));
         assert!(content_security_policy().contains(&format!("'sha256-{digest}'")));
     }

@@ -33,8 +33,20 @@ struct Body<'a> {
 impl Problem {
     /// A problem without advice.
     #[must_use]
-    pub fn new(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), next: None, retry_after_secs: None }
+    pub fn new(
+        status: u16,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            next: None,
+            retry_after_secs: None,
+        }
     }
 
     /// With what to do now.
@@ -73,7 +85,8 @@ mod tests {
 
     #[test]
     fn problem_format_unchanged() {
-        let problem = Problem::new(409, "in-progress", "In progress", "Another browser has it.").retry_after(0);
+        let problem = Problem::new(409, "in-progress", "In progress", "Another browser has it.")
+            .retry_after(0);
         assert_eq!(
             problem.to_json(),
             r#"{"type":"about:blank","title":"In progress","status":409,"detail":"Another browser has it.","code":"in-progress"}"#

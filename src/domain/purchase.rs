@@ -37,13 +37,19 @@ impl Buyer {
     /// Whom the licence is for: the organisation, else the person, else who reads that mailbox.
     #[must_use]
     pub fn licensee(&self) -> &str {
-        self.organisation.as_deref().or(self.name.as_deref()).unwrap_or(&self.email)
+        self.organisation
+            .as_deref()
+            .or(self.name.as_deref())
+            .unwrap_or(&self.email)
     }
 
     /// How to greet them.
     #[must_use]
     pub fn greeting_name(&self) -> &str {
-        self.name.as_deref().or(self.organisation.as_deref()).unwrap_or(&self.email)
+        self.name
+            .as_deref()
+            .or(self.organisation.as_deref())
+            .unwrap_or(&self.email)
     }
 }
 
@@ -61,13 +67,18 @@ impl LicenseId {
     #[must_use]
     pub fn derive(key: &SigningKey, order: &OrderId, product: &ProductId) -> Self {
         let tag = key.sign(format!("bookplate license\n{}\n{product}", order.as_str()).as_bytes());
-        let mut bits = tag.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let mut bits = tag
+            .iter()
+            .take(8)
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         let mut id = "BP".to_owned();
         for at in 0..12 {
             if at % 4 == 0 {
                 id.push('-');
             }
-            let digit = usize::try_from(bits >> 59).ok().and_then(|digit| CROCKFORD.get(digit));
+            let digit = usize::try_from(bits >> 59)
+                .ok()
+                .and_then(|digit| CROCKFORD.get(digit));
             id.extend(digit.map(|digit| char::from(*digit)));
             bits <<= 5;
         }
@@ -94,7 +105,11 @@ mod tests {
 
     fn buyer(name: Option<&str>, organisation: Option<&str>) -> Buyer {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Buyer { name: owned(name), organisation: owned(organisation), email: "a@b.example".to_owned() }
+        Buyer {
+            name: owned(name),
+            organisation: owned(organisation),
+            email: "a@b.example".to_owned(),
+        }
     }
 
     #[test]
@@ -106,7 +121,10 @@ mod tests {
             (None, None, "a@b.example", "a@b.example"),
         ] {
             let buyer = buyer(name, organisation);
-            assert_eq!((buyer.licensee(), buyer.greeting_name()), (licensee, greeted));
+            assert_eq!(
+                (buyer.licensee(), buyer.greeting_name()),
+                (licensee, greeted)
+            );
         }
     }
 
@@ -114,7 +132,10 @@ mod tests {
     fn license_id_format_unchanged() {
         let ring = KeyRing::parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").unwrap();
         let id = |session: &str, product: &str| {
-            let (order, product) = (OrderId::from_session(session).unwrap(), ProductId::parse(product).unwrap());
+            let (order, product) = (
+                OrderId::from_session(session).unwrap(),
+                ProductId::parse(product).unwrap(),
+            );
             LicenseId::derive(ring.signer(), &order, &product)
         };
         let one = id("cs_test_1", "demo");

@@ -25,16 +25,26 @@ pub enum Wanted {
 /// whole is sent, so that a copy of one release is never continued with another's bytes.
 #[must_use]
 pub fn wanted(range: Option<&str>, if_range: Option<&str>, etag: &str, total: u64) -> Wanted {
-    let same = if_range.is_none_or(|tag| tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) == Some(etag));
+    let same = if_range.is_none_or(|tag| {
+        tag.trim()
+            .strip_prefix('"')
+            .and_then(|tag| tag.strip_suffix('"'))
+            == Some(etag)
+    });
     match range.filter(|_| same).and_then(parse) {
         None => Wanted::Whole,
-        Some(Spec::From(first)) if first < total => Wanted::Part { range: first..total, open_ended: true },
-        Some(Spec::Between(first, last)) if first < total => {
-            Wanted::Part { range: first..last.saturating_add(1).min(total), open_ended: false }
-        }
-        Some(Spec::Last(length)) if length > 0 && total > 0 => {
-            Wanted::Part { range: total.saturating_sub(length)..total, open_ended: false }
-        }
+        Some(Spec::From(first)) if first < total => Wanted::Part {
+            range: first..total,
+            open_ended: true,
+        },
+        Some(Spec::Between(first, last)) if first < total => Wanted::Part {
+            range: first..last.saturating_add(1).min(total),
+            open_ended: false,
+        },
+        Some(Spec::Last(length)) if length > 0 && total > 0 => Wanted::Part {
+            range: total.saturating_sub(length)..total,
+            open_ended: false,
+        },
         Some(_) => Wanted::Unsatisfiable,
     }
 }
@@ -101,7 +111,11 @@ mod tests {
             ("lines=1-2", Wanted::Whole),
             ("", Wanted::Whole),
         ] {
-            assert_eq!(wanted(Some(header), None, "tag", 1_000), expected, "{header}");
+            assert_eq!(
+                wanted(Some(header), None, "tag", 1_000),
+                expected,
+                "{header}"
+            );
         }
         assert_eq!(wanted(None, None, "tag", 1_000), Wanted::Whole);
     }
@@ -117,8 +131,16 @@ mod tests {
             ("Sat, 29 Oct 1994 19:43:31 GMT", false),
             ("", false),
         ] {
-            let expected = if holds { part(1..2, false) } else { Wanted::Whole };
-            assert_eq!(wanted(Some("bytes=1-1"), Some(tag), "tag", 1_000), expected, "{tag}");
+            let expected = if holds {
+                part(1..2, false)
+            } else {
+                Wanted::Whole
+            };
+            assert_eq!(
+                wanted(Some("bytes=1-1"), Some(tag), "tag", 1_000),
+                expected,
+                "{tag}"
+            );
         }
         assert_eq!(wanted(None, Some("\"tag\""), "tag", 1_000), Wanted::Whole);
     }

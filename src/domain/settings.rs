@@ -92,7 +92,11 @@ impl Environment {
     /// `development` is development; nothing else is.
     #[must_use]
     pub fn parse(raw: Option<&str>) -> Self {
-        if raw.map(str::trim) == Some("development") { Self::Development } else { Self::Production }
+        if raw.map(str::trim) == Some("development") {
+            Self::Development
+        } else {
+            Self::Production
+        }
     }
 }
 
@@ -104,46 +108,78 @@ impl Settings {
     /// Every setting that is missing, malformed or weak, together.
     pub fn parse(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsErrors> {
         let mut errors = Errors::default();
-        let read = |name: &str| read(name).map(|raw| raw.trim().to_owned()).filter(|raw| !raw.is_empty());
+        let read = |name: &str| {
+            read(name)
+                .map(|raw| raw.trim().to_owned())
+                .filter(|raw| !raw.is_empty())
+        };
         let raw_environment = read("ENVIRONMENT");
         let environment = Environment::parse(raw_environment.as_deref());
-        let known = matches!(raw_environment.as_deref(), None | Some("development" | "production"));
+        let known = matches!(
+            raw_environment.as_deref(),
+            None | Some("development" | "production")
+        );
         if !known {
             errors.say("ENVIRONMENT", "takes `production` or `development`");
         }
-        let webhook_secrets = errors.required(&read, "STRIPE_WEBHOOK_SECRET", parse_webhook_secrets);
+        let webhook_secrets =
+            errors.required(&read, "STRIPE_WEBHOOK_SECRET", parse_webhook_secrets);
         let stripe_api_key = errors.required(&read, "STRIPE_API_KEY", parse_api_key);
-        let link_keys = errors.required(&read, "LINK_KEYS", |raw| KeyRing::parse(raw));
+        let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let link_ttl = errors.optional(&read, "LINK_TTL_HOURS", parse_ttl_hours);
-        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| parse_mail_provider(raw, environment));
-        let public_url = errors.optional(&read, "PUBLIC_URL", |raw| parse_public_url(raw, environment));
+        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| {
+            parse_mail_provider(raw, environment)
+        });
+        let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
+            parse_public_url(raw, environment)
+        });
         let shop_name = errors.required(&read, "SHOP_NAME", parse_line);
-        let support = errors.required(&read, "SUPPORT_EMAIL", |raw| parse_support(raw, environment));
+        let support = errors.required(&read, "SUPPORT_EMAIL", |raw| {
+            parse_support(raw, environment)
+        });
         let products = match read("PRODUCTS") {
             Some(raw) => errors.products(&raw),
             None => {
-                errors.say("PRODUCTS", "is missing; name one product at least in wrangler.toml");
+                errors.say(
+                    "PRODUCTS",
+                    "is missing; name one product at least in wrangler.toml",
+                );
                 Vec::new()
             }
         };
-        match (webhook_secrets, stripe_api_key, link_keys, admin_token, mail_provider, shop_name, support) {
-            (Some(webhook_secrets), Some(stripe_api_key), Some(link_keys), Some(admin_token), Some(mail_provider), Some(name), Some(support_email))
-                if errors.0.is_empty() =>
-            {
-                Ok(Self {
-                    environment,
-                    webhook_secrets,
-                    stripe_api_key,
-                    link_keys,
-                    admin_token,
-                    link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
-                    mail_provider,
-                    public_url,
-                    shop: Shop { name, support_email },
-                    products,
-                })
-            }
+        match (
+            webhook_secrets,
+            stripe_api_key,
+            link_keys,
+            admin_token,
+            mail_provider,
+            shop_name,
+            support,
+        ) {
+            (
+                Some(webhook_secrets),
+                Some(stripe_api_key),
+                Some(link_keys),
+                Some(admin_token),
+                Some(mail_provider),
+                Some(name),
+                Some(support_email),
+            ) if errors.0.is_empty() => Ok(Self {
+                environment,
+                webhook_secrets,
+                stripe_api_key,
+                link_keys,
+                admin_token,
+                link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
+                mail_provider,
+                public_url,
+                shop: Shop {
+                    name,
+                    support_email,
+                },
+                products,
+            }),
             _ => Err(SettingsErrors(errors.0)),
         }
     }
@@ -160,7 +196,9 @@ impl ProductId {
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
         let fits = (1..=64).contains(&raw.len())
-            && raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+            && raw
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         fits.then(|| Self(raw.to_owned()))
     }
 
@@ -247,7 +285,9 @@ impl Errors {
         let mut products: Vec<Product> = Vec::new();
         for (at, table) in tables.iter().enumerate() {
             let place = format!("PRODUCTS[{at}]");
-            let Some(product) = self.product(&place, table) else { continue };
+            let Some(product) = self.product(&place, table) else {
+                continue;
+            };
             if products.iter().any(|known| known.id == product.id) {
                 self.say(&place, "has an `id` that another product has");
             }
@@ -263,11 +303,17 @@ impl Errors {
         };
         for key in fields.keys() {
             if !["id", "name", "version", "archive", "filename"].contains(&key.as_str()) {
-                self.say(place, &format!("has an unknown field `{}`", text::clean_line(key)));
+                self.say(
+                    place,
+                    &format!("has an unknown field `{}`", text::clean_line(key)),
+                );
             }
         }
         let mut field = |name: &str, rule: &str, fits: fn(&str) -> bool| {
-            let value = fields.get(name).and_then(serde_json::Value::as_str).map(str::trim);
+            let value = fields
+                .get(name)
+                .and_then(serde_json::Value::as_str)
+                .map(str::trim);
             match value {
                 Some(value) if fits(value) => Some(value.to_owned()),
                 _ => {
@@ -276,11 +322,15 @@ impl Errors {
                 }
             }
         };
-        let id = field("id", "1 to 64 letters, digits, `-` or `_`", |raw| ProductId::parse(raw).is_some());
+        let id = field("id", "1 to 64 letters, digits, `-` or `_`", |raw| {
+            ProductId::parse(raw).is_some()
+        });
         let name = field("name", "one line, as buyers know it", is_line);
         let version = field("version", "one line, such as `1.0.0`", is_line);
         let archive = field("archive", "the key in the bucket ARCHIVES", |raw| {
-            (1..=1_024).contains(&raw.len()) && !raw.starts_with("templates/") && is_line_of_any_length(raw)
+            (1..=1_024).contains(&raw.len())
+                && !raw.starts_with("templates/")
+                && is_line_of_any_length(raw)
         });
         let filename = field("filename", "a file name that ends in `.zip`", is_zip_name);
         Some(Product {
@@ -294,10 +344,17 @@ impl Errors {
 }
 
 fn parse_webhook_secrets(raw: &str) -> Result<Vec<Secret>, String> {
-    let secrets: Vec<&str> = raw.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let secrets: Vec<&str> = raw
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
     let strong = |secret: &&str| secret.starts_with("whsec_") && secret.len() >= 16;
     if secrets.is_empty() || !secrets.iter().all(strong) {
-        return Err("takes the endpoint's signing secret, `whsec_…`, or several with commas between".to_owned());
+        return Err(
+            "takes the endpoint's signing secret, `whsec_…`, or several with commas between"
+                .to_owned(),
+        );
     }
     Ok(secrets.into_iter().map(Secret::new).collect())
 }
@@ -313,13 +370,22 @@ fn parse_admin_token(raw: &str) -> Result<Secret, String> {
     if raw.chars().count() >= MIN_ADMIN_TOKEN_CHARS {
         return Ok(Secret::new(raw));
     }
-    Err(format!("is too short; it takes {MIN_ADMIN_TOKEN_CHARS} characters at least, drawn at random"))
+    Err(format!(
+        "is too short; it takes {MIN_ADMIN_TOKEN_CHARS} characters at least, drawn at random"
+    ))
 }
 
 fn parse_ttl_hours(raw: &str) -> Result<i64, String> {
-    raw.parse().ok().filter(|hours| LINK_TTL_HOURS.contains(hours)).ok_or_else(|| {
-        format!("takes whole hours from {} to {}", LINK_TTL_HOURS.start(), LINK_TTL_HOURS.end())
-    })
+    raw.parse()
+        .ok()
+        .filter(|hours| LINK_TTL_HOURS.contains(hours))
+        .ok_or_else(|| {
+            format!(
+                "takes whole hours from {} to {}",
+                LINK_TTL_HOURS.start(),
+                LINK_TTL_HOURS.end()
+            )
+        })
 }
 
 fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvider, String> {
@@ -334,16 +400,28 @@ fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvid
 
 fn parse_public_url(raw: &str, environment: Environment) -> Result<String, String> {
     let origin = raw.strip_suffix('/').unwrap_or(raw);
-    let host = match (origin.split_once("://"), environment) {
-        (Some(("https", host)), _) | (Some(("http", host)), Environment::Development) => host,
-        _ => return Err("takes an origin such as `https://downloads.example.com`".to_owned()),
+    let ((Some(("https", host)), _) | (Some(("http", host)), Environment::Development)) =
+        (origin.split_once("://"), environment)
+    else {
+        return Err("takes an origin such as `https://downloads.example.com`".to_owned());
     };
-    let plain = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
-    if plain { Ok(origin.to_owned()) } else { Err("takes an origin alone: no path, no user".to_owned()) }
+    let plain = !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+    if plain {
+        Ok(origin.to_owned())
+    } else {
+        Err("takes an origin alone: no path, no user".to_owned())
+    }
 }
 
 fn parse_line(raw: &str) -> Result<String, String> {
-    if is_line(raw) { Ok(raw.to_owned()) } else { Err("takes one line of up to 200 characters".to_owned()) }
+    if is_line(raw) {
+        Ok(raw.to_owned())
+    } else {
+        Err("takes one line of up to 200 characters".to_owned())
+    }
 }
 
 fn parse_support(raw: &str, environment: Environment) -> Result<String, String> {
@@ -368,8 +446,17 @@ fn is_line_of_any_length(raw: &str) -> bool {
 fn is_zip_name(raw: &str) -> bool {
     let stem = raw.strip_suffix(".zip").unwrap_or_default();
     // What no file system takes, or what a path would be made of.
-    let safe = |c: char| !matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%');
-    !stem.is_empty() && !stem.starts_with('.') && raw.len() <= 200 && is_line(raw) && raw.chars().all(safe)
+    let safe = |c: char| {
+        !matches!(
+            c,
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%'
+        )
+    };
+    !stem.is_empty()
+        && !stem.starts_with('.')
+        && raw.len() <= 200
+        && is_line(raw)
+        && raw.chars().all(safe)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Templates: what people read, with the blanks filled in. Unknown variables are errors.
 
+use std::path::Path;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -17,15 +19,42 @@ impl std::fmt::Display for TemplateError {
 
 /// The templates that come with the service: the name says how it is escaped.
 const BUILT_IN: &[(&str, &str)] = &[
-    ("mail/links.html", include_str!("../../templates/mail/links.html")),
-    ("mail/links.txt", include_str!("../../templates/mail/links.txt")),
-    ("mail/subject.txt", include_str!("../../templates/mail/subject.txt")),
-    ("pages/base.html", include_str!("../../templates/pages/base.html")),
-    ("pages/download.html", include_str!("../../templates/pages/download.html")),
-    ("pages/health.html", include_str!("../../templates/pages/health.html")),
-    ("pages/outbox.html", include_str!("../../templates/pages/outbox.html")),
-    ("pages/problem.html", include_str!("../../templates/pages/problem.html")),
-    ("pages/storefront.html", include_str!("../../templates/pages/storefront.html")),
+    (
+        "mail/links.html",
+        include_str!("../../templates/mail/links.html"),
+    ),
+    (
+        "mail/links.txt",
+        include_str!("../../templates/mail/links.txt"),
+    ),
+    (
+        "mail/subject.txt",
+        include_str!("../../templates/mail/subject.txt"),
+    ),
+    (
+        "pages/base.html",
+        include_str!("../../templates/pages/base.html"),
+    ),
+    (
+        "pages/download.html",
+        include_str!("../../templates/pages/download.html"),
+    ),
+    (
+        "pages/health.html",
+        include_str!("../../templates/pages/health.html"),
+    ),
+    (
+        "pages/outbox.html",
+        include_str!("../../templates/pages/outbox.html"),
+    ),
+    (
+        "pages/problem.html",
+        include_str!("../../templates/pages/problem.html"),
+    ),
+    (
+        "pages/storefront.html",
+        include_str!("../../templates/pages/storefront.html"),
+    ),
 ];
 
 /// Renders one of the templates that come with the service. HTML is escaped, text is not.
@@ -35,27 +64,49 @@ const BUILT_IN: &[(&str, &str)] = &[
 pub fn render(name: &str, context: impl Serialize) -> Result<String, TemplateError> {
     let mut environment = strict().map_err(|error| in_words(name, &error))?;
     for (name, source) in BUILT_IN {
-        environment.add_template(name, source).map_err(|error| in_words(name, &error))?;
+        environment
+            .add_template(name, source)
+            .map_err(|error| in_words(name, &error))?;
     }
-    let template = environment.get_template(name).map_err(|error| in_words(name, &error))?;
-    template.render(Serde(context)).map_err(|error| in_words(name, &error))
+    let template = environment
+        .get_template(name)
+        .map_err(|error| in_words(name, &error))?;
+    template
+        .render(Serde(context))
+        .map_err(|error| in_words(name, &error))
 }
 
 /// Renders a text that the operator may have written. Nothing else can be included from it.
 ///
 /// # Errors
 /// The template does not parse, or asks for what `context` does not have.
-pub fn render_text(name: &str, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
+pub fn render_text(
+    name: &str,
+    source: &str,
+    context: impl Serialize,
+) -> Result<String, TemplateError> {
     let environment = strict().map_err(|error| in_words(name, &error))?;
-    environment.render_named_str(name, source, Serde(context)).map_err(|error| in_words(name, &error))
+    environment
+        .render_named_str(name, source, Serde(context))
+        .map_err(|error| in_words(name, &error))
 }
 
 fn strict<'source>() -> Result<Environment<'source>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()?;
+    let syntax = SyntaxConfig::builder()
+        .keep_trailing_newline(true)
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()?;
     environment.set_syntax(syntax);
-    environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(|name| {
+        if Path::new(name).extension() == Some("html".as_ref()) {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
+    });
     // An endless loop in an operator's text would take the isolate, and other people's downloads, with it.
     environment.set_fuel(Some(FUEL));
     Ok(environment)
@@ -65,8 +116,14 @@ fn strict<'source>() -> Result<Environment<'source>, minijinja::Error> {
 const FUEL: u64 = 100_000;
 
 fn in_words(name: &str, error: &minijinja::Error) -> TemplateError {
-    let line = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let line = error
+        .line()
+        .map(|line| format!(", line {line}"))
+        .unwrap_or_default();
+    let detail = error
+        .detail()
+        .map(|detail| format!(": {detail}"))
+        .unwrap_or_default();
     TemplateError(format!("template {name}{line}: {}{detail}", error.kind()))
 }
 
@@ -77,21 +134,35 @@ mod tests {
 
     #[test]
     fn unknown_variables_name_the_template_and_the_line() {
-        let error = render_text("LICENSE.txt", "Hello\n{{ nmae }}\n", json!({ "name": "Ada" })).unwrap_err();
-        assert!(error.0.starts_with("template LICENSE.txt, line 2:"), "{error}");
+        let error = render_text(
+            "LICENSE.txt",
+            "Hello\n{{ nmae }}\n",
+            json!({ "name": "Ada" }),
+        )
+        .unwrap_err();
+        assert!(
+            error.0.starts_with("template LICENSE.txt, line 2:"),
+            "{error}"
+        );
         assert!(render_text("LICENSE.txt", "{% if %}", json!({})).is_err());
         assert!(render_text("LICENSE.txt", "{% include 'mail/links.txt' %}", json!({})).is_err());
     }
 
     #[test]
     fn texts_are_not_escaped_and_keep_their_last_line() {
-        let text = render_text("README.txt", "Hi {{ name }}\n", json!({ "name": "O'Brien & <Söhne>" })).unwrap();
+        let text = render_text(
+            "README.txt",
+            "Hi {{ name }}\n",
+            json!({ "name": "O'Brien & <Söhne>" }),
+        )
+        .unwrap();
         assert_eq!(text, "Hi O'Brien & <Söhne>\n");
     }
 
     #[test]
     fn an_endless_template_ends() {
-        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
         assert!(render_text("README.txt", endless, json!({})).is_err());
     }
 

@@ -17,7 +17,11 @@ pub fn clean_line(raw: &str) -> String {
         .map(|c| if is_space(c) { ' ' } else { c })
         .filter(|c| !is_hidden(*c))
         .collect();
-    let line = visible.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let line = visible
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     if line.chars().count() <= MAX_CHARS {
         return line;
     }
@@ -42,9 +46,9 @@ pub fn email(raw: &str) -> Option<String> {
         && !domain.is_empty()
         && trimmed.len() <= 254
         && !local.contains('@')
-        && trimmed
-            .chars()
-            .all(|c| !c.is_whitespace() && !is_hidden(c) && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\'));
+        && trimmed.chars().all(|c| {
+            !c.is_whitespace() && !is_hidden(c) && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\')
+        });
     fits.then(|| trimmed.to_owned())
 }
 
@@ -101,10 +105,26 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in ["a@b", "Ada.Lovelace+zip@example.co.uk", "用户@例子.广告", " a@b.example "] {
+        for good in [
+            "a@b",
+            "Ada.Lovelace+zip@example.co.uk",
+            "用户@例子.广告",
+            " a@b.example ",
+        ] {
             assert_eq!(email(good).as_deref(), Some(good.trim()));
         }
-        for bad in ["", "a", "@b", "a@", "a b@c", "a@b@c", "a@b\r\nBcc: c@d", "a@b,c@d", "<a@b>", "a\u{202e}@b"] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c",
+            "a@b@c",
+            "a@b\r\nBcc: c@d",
+            "a@b,c@d",
+            "<a@b>",
+            "a\u{202e}@b",
+        ] {
             assert_eq!(email(bad), None, "{bad:?}");
         }
     }

@@ -39,7 +39,9 @@ impl Timestamp {
     /// `23 November 2026`, in UTC.
     #[must_use]
     pub fn day(self) -> String {
-        self.format(format_description!("[day padding:none] [month repr:long] [year]"))
+        self.format(format_description!(
+            "[day padding:none] [month repr:long] [year]"
+        ))
     }
 
     /// `23 November 2026, 14:05 UTC`: the zone is always named.
@@ -53,7 +55,9 @@ impl Timestamp {
     /// `2026-11-23T14:05:09Z` (RFC 3339).
     #[must_use]
     pub fn rfc3339(self) -> String {
-        self.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
+        self.format(format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
+        ))
     }
 
     fn format(self, items: &[BorrowedFormatItem<'_>]) -> String {
@@ -82,6 +86,9 @@ mod tests {
         for secs in [i64::MIN, -1, 0, i64::MAX] {
             assert!(!Timestamp::from_secs(secs).minute().is_empty());
         }
-        assert_eq!(Timestamp::from_secs(i64::MAX).plus_secs(1).as_secs(), i64::MAX);
+        assert_eq!(
+            Timestamp::from_secs(i64::MAX).plus_secs(1).as_secs(),
+            i64::MAX
+        );
     }
 }

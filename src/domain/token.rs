@@ -46,9 +46,26 @@ pub struct LinkClaims {
 impl LinkClaims {
     /// The claims of one link.
     #[must_use]
-    pub fn new(order: OrderId, email: String, item: ProductId, jti: RandomId, iat: Timestamp, exp: Timestamp) -> Self {
+    pub fn new(
+        order: OrderId,
+        email: String,
+        item: ProductId,
+        jti: RandomId,
+        iat: Timestamp,
+        exp: Timestamp,
+    ) -> Self {
         let (iss, aud) = (ISSUER.to_owned(), AUDIENCE.to_owned());
-        Self { iss, aud, sub: order, email, item, jti, iat, exp, once: true }
+        Self {
+            iss,
+            aud,
+            sub: order,
+            email,
+            item,
+            jti,
+            iat,
+            exp,
+            once: true,
+        }
     }
 
     /// The token: the same claims and keys give the same bytes.

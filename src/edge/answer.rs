@@ -30,22 +30,40 @@ pub(super) fn html(asked: &Asked, status: u16, body: &str) -> Result<Response> {
 }
 
 /// A page with a policy of its own.
-pub(super) fn html_with_policy(asked: &Asked, status: u16, body: &str, policy: &str) -> Result<Response> {
+pub(super) fn html_with_policy(
+    asked: &Asked,
+    status: u16,
+    body: &str,
+    policy: &str,
+) -> Result<Response> {
     let headers = headers(asked)?;
     headers.set("Content-Security-Policy", policy)?;
-    typed(headers, "text/html; charset=utf-8", status, body.as_bytes().to_vec())
+    typed(
+        headers,
+        "text/html; charset=utf-8",
+        status,
+        body.as_bytes().to_vec(),
+    )
 }
 
 /// JSON.
 pub(super) fn json(asked: &Asked, status: u16, body: &impl serde::Serialize) -> Result<Response> {
-    typed(headers(asked)?, "application/json", status, serde_json::to_vec(body)?)
+    typed(
+        headers(asked)?,
+        "application/json",
+        status,
+        serde_json::to_vec(body)?,
+    )
 }
 
 /// Another address, to be fetched with GET (RFC 9110 §15.4.4).
 pub(super) fn see_other(asked: &Asked, location: &str) -> Result<Response> {
     let headers = headers(asked)?;
     headers.set("Location", location)?;
-    Ok(ResponseBuilder::new().with_status(303).with_headers(headers).empty())
+    Ok(ResponseBuilder::new()
+        .with_status(303)
+        .with_headers(headers)
+        .empty())
 }
 
 /// What went wrong, to whoever asked.
@@ -54,7 +72,12 @@ pub(super) fn failed(asked: &Asked, failure: &Failure) -> Result<Response> {
     let response = if asked.wants_page {
         html(asked, problem.status, &problem_page(asked, &problem))?
     } else {
-        typed(headers(asked)?, "application/problem+json", problem.status, problem.to_json().into_bytes())?
+        typed(
+            headers(asked)?,
+            "application/problem+json",
+            problem.status,
+            problem.to_json().into_bytes(),
+        )?
     };
     let headers = response.headers();
     if let Some(secs) = problem.retry_after_secs {
@@ -83,7 +106,10 @@ pub(super) fn headers(asked: &Asked) -> Result<Headers> {
 
 fn typed(headers: Headers, content_type: &str, status: u16, body: Vec<u8>) -> Result<Response> {
     headers.set("Content-Type", content_type)?;
-    Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(body))
+    Ok(ResponseBuilder::new()
+        .with_status(status)
+        .with_headers(headers)
+        .fixed(body))
 }
 
 fn problem_page(asked: &Asked, problem: &Problem) -> String {

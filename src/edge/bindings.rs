@@ -14,7 +14,8 @@ use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::domain::zip::{ArchiveIndex, Rejection};
 use crate::flow::ports::{
-    ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones, Unavailable,
+    ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones,
+    Unavailable,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
@@ -59,7 +60,9 @@ pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     if value.is_undefined() || value.is_null() {
         return None;
     }
-    value.as_string().or_else(|| js_sys::JSON::stringify(&value).ok()?.as_string())
+    value
+        .as_string()
+        .or_else(|| js_sys::JSON::stringify(&value).ok()?.as_string())
 }
 
 /// The order objects, behind the binding `ORDERS`.
@@ -70,11 +73,15 @@ impl OrderObjects<'_> {
     pub(super) async fn post(&self, name: &str, path: &str, body: &str) -> worker::Result<String> {
         let stub = self.0.durable_object("ORDERS")?.get_by_name(name)?;
         let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(JsValue::from_str(body)));
+        init.with_method(Method::Post)
+            .with_body(Some(JsValue::from_str(body)));
         let request = Request::new_with_init(&format!("https://order{path}"), &init)?;
         let mut response = stub.fetch_with_request(request).await?;
         if response.status_code() != 200 {
-            return Err(worker::Error::RustError(format!("the order object answered {}", response.status_code())));
+            return Err(worker::Error::RustError(format!(
+                "the order object answered {}",
+                response.status_code()
+            )));
         }
         response.text().await
     }
@@ -82,8 +89,12 @@ impl OrderObjects<'_> {
 
 impl Orders for OrderObjects<'_> {
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
-        let body = serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
-        let reply = self.post(order.as_str(), "/", &body).await.map_err(|error| unavailable("ORDERS", &error))?;
+        let body =
+            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let reply = self
+            .post(order.as_str(), "/", &body)
+            .await
+            .map_err(|error| unavailable("ORDERS", &error))?;
         serde_json::from_str(&reply).map_err(|error| unavailable("ORDERS", &error))
     }
 }
@@ -103,18 +114,35 @@ impl ArchiveBucket {
             Err(ReadError::Unavailable(_)) => self.get(key, etag, &range).await?,
             other => other?,
         };
-        let body = object.body().ok_or(ReadError::Changed)?.response_body().map_err(|error| unread(&error))?;
+        let body = object
+            .body()
+            .ok_or(ReadError::Changed)?
+            .response_body()
+            .map_err(|error| unread(&error))?;
         match body {
             worker::ResponseBody::Stream(stream) => Ok(stream),
-            _ => Err(ReadError::Unavailable("ARCHIVES: an object without a stream".to_owned())),
+            _ => Err(ReadError::Unavailable(
+                "ARCHIVES: an object without a stream".to_owned(),
+            )),
         }
     }
 
-    async fn get(&self, key: &str, etag: &str, range: &Range<u64>) -> Result<worker::Object, ReadError> {
+    async fn get(
+        &self,
+        key: &str,
+        etag: &str,
+        range: &Range<u64>,
+    ) -> Result<worker::Object, ReadError> {
         self.0
             .get(key)
-            .range(worker::Range::OffsetWithLength { offset: range.start, length: range.end - range.start })
-            .only_if(Conditional { etag_matches: Some(etag.to_owned()), ..Conditional::default() })
+            .range(worker::Range::OffsetWithLength {
+                offset: range.start,
+                length: range.end - range.start,
+            })
+            .only_if(Conditional {
+                etag_matches: Some(etag.to_owned()),
+                ..Conditional::default()
+            })
             .execute()
             .await
             .map_err(|error| unread(&error))?
@@ -124,18 +152,39 @@ impl ArchiveBucket {
 
 impl Archives for ArchiveBucket {
     async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable> {
-        let object = self.0.head(key).await.map_err(|error| unavailable("ARCHIVES", &error))?;
-        Ok(object.map(|object| ArchiveInfo { size_bytes: object.size(), etag: object.etag() }))
+        let object = self
+            .0
+            .head(key)
+            .await
+            .map_err(|error| unavailable("ARCHIVES", &error))?;
+        Ok(object.map(|object| ArchiveInfo {
+            size_bytes: object.size(),
+            etag: object.etag(),
+        }))
     }
 
     async fn text(&self, key: &str) -> Result<Option<String>, Unavailable> {
-        let object = self.0.get(key).execute().await.map_err(|error| unavailable("ARCHIVES", &error))?;
-        let Some(object) = object else { return Ok(None) };
+        let object = self
+            .0
+            .get(key)
+            .execute()
+            .await
+            .map_err(|error| unavailable("ARCHIVES", &error))?;
+        let Some(object) = object else {
+            return Ok(None);
+        };
         if object.size() > MAX_TEXT_BYTES {
-            return Err(Unavailable(format!("ARCHIVES: {key} is longer than {MAX_TEXT_BYTES} bytes")));
+            return Err(Unavailable(format!(
+                "ARCHIVES: {key} is longer than {MAX_TEXT_BYTES} bytes"
+            )));
         }
-        let Some(body) = object.body() else { return Ok(None) };
-        body.text().await.map(Some).map_err(|error| unavailable("ARCHIVES", &error))
+        let Some(body) = object.body() else {
+            return Ok(None);
+        };
+        body.text()
+            .await
+            .map(Some)
+            .map_err(|error| unavailable("ARCHIVES", &error))
     }
 
     async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
@@ -147,7 +196,10 @@ impl Archives for ArchiveBucket {
         if u64::try_from(bytes.len()).ok() == Some(length) {
             return Ok(bytes);
         }
-        Err(ReadError::Unavailable(format!("ARCHIVES: {} bytes of {length}", bytes.len())))
+        Err(ReadError::Unavailable(format!(
+            "ARCHIVES: {} bytes of {length}",
+            bytes.len()
+        )))
     }
 }
 
@@ -156,14 +208,31 @@ pub(super) struct LinkTombstones(pub KvStore);
 
 impl Tombstones for LinkTombstones {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
-        let read = self.0.get(&key_of(jti)).cache_ttl(KV_CACHE_SECS).json().await;
+        let read = self
+            .0
+            .get(&key_of(jti))
+            .cache_ttl(KV_CACHE_SECS)
+            .json()
+            .await;
         read.map_err(|error| unavailable("LINKS", &error))
     }
 
-    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable> {
-        let json = serde_json::to_string(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
-        let put = self.0.put(&key_of(jti), json).map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(ttl_secs).execute().await.map_err(|error| unavailable("LINKS", &error))
+    async fn bury(
+        &self,
+        jti: &RandomId,
+        tombstone: Tombstone,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
+        let json =
+            serde_json::to_string(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
+        let put = self
+            .0
+            .put(&key_of(jti), json)
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.expiration_ttl(ttl_secs)
+            .execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
     }
 }
 
@@ -187,7 +256,13 @@ impl Memory for IsolateMemory {
     }
 
     fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
-        REMEMBERED.with_borrow(|known| known.indexes.iter().find(|(tag, _)| tag == etag).map(|(_, index)| index.clone()))
+        REMEMBERED.with_borrow(|known| {
+            known
+                .indexes
+                .iter()
+                .find(|(tag, _)| tag == etag)
+                .map(|(_, index)| index.clone())
+        })
     }
 
     /// The oldest is forgotten first.
@@ -197,7 +272,9 @@ impl Memory for IsolateMemory {
             known.indexes.push_back((etag.to_owned(), index.clone()));
             let mut bytes: usize = known.indexes.iter().map(|(_, index)| bytes_of(index)).sum();
             while bytes > INDEX_CACHE_BYTES {
-                let Some((_, oldest)) = known.indexes.pop_front() else { break };
+                let Some((_, oldest)) = known.indexes.pop_front() else {
+                    break;
+                };
                 bytes -= bytes_of(&oldest);
             }
         });
@@ -213,7 +290,10 @@ impl Memory for IsolateMemory {
     fn keep_texts(&self, product: &ProductId, texts: &Texts, now: Timestamp) {
         REMEMBERED.with_borrow_mut(|known| {
             // Kept again is not read again: the first time counts.
-            let fresh = known.texts.get(product).is_some_and(|(kept_at, _)| now.secs_since(*kept_at) < TEXTS_KEPT_SECS);
+            let fresh = known
+                .texts
+                .get(product)
+                .is_some_and(|(kept_at, _)| now.secs_since(*kept_at) < TEXTS_KEPT_SECS);
             if !fresh {
                 known.texts.insert(product.clone(), (now, texts.clone()));
             }
@@ -230,7 +310,10 @@ fn bytes_of(index: &Result<ArchiveIndex, Rejection>) -> usize {
 pub(super) struct SystemRandom;
 
 impl Randomness for SystemRandom {
-    #[expect(clippy::expect_used, reason = "crypto.getRandomValues never fails here; names that can be foreseen would")]
+    #[expect(
+        clippy::expect_used,
+        reason = "crypto.getRandomValues never fails here; names that can be foreseen would"
+    )]
     fn draw(&self) -> RandomBytes {
         let mut bytes = RandomBytes::default();
         getrandom::fill(&mut bytes).expect("crypto.getRandomValues");

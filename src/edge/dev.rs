@@ -6,7 +6,8 @@ use worker::{Date, Delay, FormEntry, KvStore, Method, Response};
 
 use super::answer;
 use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
-use super::routes::{Call, only, runtime};
+use super::request::{Call, only, runtime};
+use crate::domain::id::hex;
 use crate::domain::keys::{Secret, hmac_sha256};
 use crate::domain::mail::Mail;
 use crate::domain::page;
@@ -41,16 +42,36 @@ struct Kept {
 }
 
 impl Mailer for DevOutbox {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Result<(), Unavailable> {
+    async fn send(
+        &self,
+        mail: &Mail,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
         let key = format!("{PREFIX}{idempotency_key}");
-        let known = self.0.get(&key).text().await.map_err(|error| unavailable("outbox", &error))?;
+        let known = self
+            .0
+            .get(&key)
+            .text()
+            .await
+            .map_err(|error| unavailable("outbox", &error))?;
         if known.is_some() {
             return Ok(());
         }
-        let kept = Kept { mail: mail.clone(), sent_at: now.rfc3339(), sent_at_ms: Date::now().as_millis() };
+        let kept = Kept {
+            mail: mail.clone(),
+            sent_at: now.rfc3339(),
+            sent_at_ms: Date::now().as_millis(),
+        };
         let json = serde_json::to_string(&kept).map_err(|error| unavailable("outbox", &error))?;
-        let put = self.0.put(&key, json).map_err(|error| unavailable("outbox", &error))?;
-        put.expiration_ttl(KEPT_SECS).execute().await.map_err(|error| unavailable("outbox", &error))
+        let put = self
+            .0
+            .put(&key, json)
+            .map_err(|error| unavailable("outbox", &error))?;
+        put.expiration_ttl(KEPT_SECS)
+            .execute()
+            .await
+            .map_err(|error| unavailable("outbox", &error))
     }
 }
 
@@ -60,7 +81,12 @@ impl DevOutbox {
         let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;
         let mut mails: Vec<Kept> = Vec::new();
         for key in listed.map_err(|error| unavailable("outbox", &error))?.keys {
-            let kept = self.0.get(&key.name).json().await.map_err(|error| unavailable("outbox", &error))?;
+            let kept = self
+                .0
+                .get(&key.name)
+                .json()
+                .await
+                .map_err(|error| unavailable("outbox", &error))?;
             mails.extend(kept);
         }
         mails.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at_ms));
@@ -90,14 +116,22 @@ fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
         .iter()
         .map(|product| serde_json::json!({ "id": product.id, "name": product.name, "version": product.version }))
         .collect();
-    let html = page::page("pages/storefront.html", &settings.shop, serde_json::json!({ "products": products }))?;
+    let html = page::page(
+        "pages/storefront.html",
+        &settings.shop,
+        serde_json::json!({ "products": products }),
+    )?;
     answer::html(call.asked, 200, &html).map_err(runtime)
 }
 
 /// `POST /dev/buy`: makes the event that Stripe would post after a payment, signs it, and receives it.
 async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(&call, &[Method::Post], "POST")?;
-    let form = call.request.form_data().await.map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
+    let form = call
+        .request
+        .form_data()
+        .await
+        .map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
     let field = |name: &str| match form.get(name) {
         Some(FormEntry::Field(value)) if !value.trim().is_empty() => Some(value),
         _ => None,
@@ -119,8 +153,19 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
     .to_string();
     let signature = sign(settings.webhook_secrets.first(), &event, now);
     let origin = call.url.origin().ascii_serialization();
-    let request = WebhookRequest { signature: Some(&signature), body: event.as_bytes(), origin: &origin };
-    let received = webhook::receive(settings, &OrderObjects(call.env), &SystemRandom, request, now).await?;
+    let request = WebhookRequest {
+        signature: Some(&signature),
+        body: event.as_bytes(),
+        origin: &origin,
+    };
+    let received = webhook::receive(
+        settings,
+        &OrderObjects(call.env),
+        &SystemRandom,
+        request,
+        now,
+    )
+    .await?;
     if let webhook::Received::Ignored(why) = received {
         return Err(Failure::BadRequest(format!("Nothing was bought: {why}.")));
     }
@@ -128,7 +173,10 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
     let kv = call.env.kv("LINKS").map_err(runtime)?;
     for _ in 0..MAIL_WAIT_STEPS {
         let mail = kv.get(&format!("{PREFIX}links/{session}")).text().await;
-        if mail.map_err(|error| unavailable("outbox", &error))?.is_some() {
+        if mail
+            .map_err(|error| unavailable("outbox", &error))?
+            .is_some()
+        {
             break;
         }
         Delay::from(std::time::Duration::from_millis(100)).await;
@@ -139,18 +187,27 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
 /// `GET /dev/outbox`: as a page, or as JSON for whoever asks for that.
 async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
-    let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?).mails().await?;
+    let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?)
+        .mails()
+        .await?;
     if !call.asked.wants_page {
         return answer::json(call.asked, 200, &mails).map_err(runtime);
     }
-    let html = page::page("pages/outbox.html", &settings.shop, serde_json::json!({ "mails": mails }))?;
+    let html = page::page(
+        "pages/outbox.html",
+        &settings.shop,
+        serde_json::json!({ "mails": mails }),
+    )?;
     answer::html_with_policy(call.asked, 200, &html, POLICY).map_err(runtime)
 }
 
 /// `GET /dev/orders/<name>`: what an order's object has stored, or `null`.
 async fn inspect(call: &Call<'_>, order: &str) -> Result<Response, Failure> {
     only(call, &[Method::Get], "GET")?;
-    let stored = OrderObjects(call.env).post(order, "/inspect", "").await.map_err(runtime)?;
+    let stored = OrderObjects(call.env)
+        .post(order, "/inspect", "")
+        .await
+        .map_err(runtime)?;
     let stored: serde_json::Value = serde_json::from_str(&stored).unwrap_or_default();
     answer::json(call.asked, 200, &stored).map_err(runtime)
 }
@@ -158,10 +215,11 @@ async fn inspect(call: &Call<'_>, order: &str) -> Result<Response, Failure> {
 fn sign(secret: Option<&Secret>, body: &str, now: Timestamp) -> String {
     let at = now.as_secs();
     let key = secret.map(Secret::expose).unwrap_or_default();
-    format!("t={at},v1={}", hex(&hmac_sha256(key.as_bytes(), format!("{at}.{body}").as_bytes())))
+    format!(
+        "t={at},v1={}",
+        hex(&hmac_sha256(
+            key.as_bytes(),
+            format!("{at}.{body}").as_bytes()
+        ))
+    )
 }
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-

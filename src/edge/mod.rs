@@ -3,7 +3,9 @@
 mod answer;
 mod bindings;
 mod dev;
+mod download;
 mod order_object;
+mod request;
 mod routes;
 mod stream;
 

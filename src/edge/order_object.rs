@@ -37,7 +37,9 @@ impl DurableObject for Order {
             return Response::from_json(&stored);
         }
         let command: Command = serde_json::from_str(&request.text().await?)?;
-        let reply = self.decide(command, bindings::now()).map_err(in_runtime_words)?;
+        let reply = self
+            .decide(command, bindings::now())
+            .map_err(in_runtime_words)?;
         self.set_alarm(0).await?;
         Response::from_json(&reply)
     }
@@ -76,7 +78,10 @@ impl Referee for Order {
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {
-        Ok(self.load()?.map(|order| order.ended_links(now)).unwrap_or_default())
+        Ok(self
+            .load()?
+            .map(|order| order.ended_links(now))
+            .unwrap_or_default())
     }
 }
 
@@ -101,20 +106,28 @@ impl Order {
     }
 
     fn store(&self, order: &order::Order) -> std::result::Result<(), Unavailable> {
-        let json = serde_json::to_string(order).map_err(|error| bindings::unavailable("storage", &error))?;
+        let json = serde_json::to_string(order)
+            .map_err(|error| bindings::unavailable("storage", &error))?;
         let put = "INSERT INTO purchase (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json";
         let stored = self.state.storage().sql().exec(put, vec![json.into()]);
-        stored.map(|_| ()).map_err(|error| bindings::unavailable("storage", &error))
+        stored
+            .map(|_| ())
+            .map_err(|error| bindings::unavailable("storage", &error))
     }
 
     /// Sets the alarm to when the order wants to be woken, `pause_secs` from now at the earliest. Its first
     /// step happens in the same turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
-        let Some(order) = self.load().map_err(in_runtime_words)? else { return Ok(()) };
+        let Some(order) = self.load().map_err(in_runtime_words)? else {
+            return Ok(());
+        };
         match order.next_alarm() {
             Some(at) => {
                 let secs = at.secs_since(bindings::now()).max(pause_secs).max(0);
-                self.state.storage().set_alarm(secs.saturating_mul(1_000)).await
+                self.state
+                    .storage()
+                    .set_alarm(secs.saturating_mul(1_000))
+                    .await
             }
             None => self.state.storage().delete_alarm().await,
         }

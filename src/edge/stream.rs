@@ -23,7 +23,7 @@ use crate::flow::failure::Failure;
 use crate::flow::ports::{Orders, ReadError, Unavailable};
 
 /// A stream tells its order that it still runs so often. The order waits for more than two of these.
-const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(2 * 60);
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_mins(2);
 
 /// A stream that is about to deliver asks its order so often, before it gives up and breaks off. The
 /// client can go on; a copy that nobody counted can't be taken back.
@@ -48,8 +48,16 @@ pub(super) async fn respond(
     head: Head,
 ) -> Result<Response, Failure> {
     let parts = parts(&opened, &begun, &range);
-    let archives = ArchiveBucket(env.bucket("ARCHIVES").map_err(|error| unavailable("ARCHIVES", &error))?);
-    let pump = Pump { env: env.clone(), archives, opened, begun };
+    let archives = ArchiveBucket(
+        env.bucket("ARCHIVES")
+            .map_err(|error| unavailable("ARCHIVES", &error))?,
+    );
+    let pump = Pump {
+        env: env.clone(),
+        archives,
+        opened,
+        begun,
+    };
     // 1. The first part.
     let first = match parts.first() {
         Some(Part::Send(Segment::Base(range))) => match pump.open(range.clone()).await {
@@ -65,7 +73,10 @@ pub(super) async fn respond(
     let stream = FixedLengthStream::new_big_int(js_sys::BigInt::from(range.end - range.start));
     let stream = stream.map_err(|error| Unavailable(js_words(&error)))?;
     ctx.wait_until(pump.run(parts, first, stream.writable()));
-    Ok(ResponseBuilder::new().with_status(head.status).with_headers(head.headers).stream(stream.readable()))
+    Ok(ResponseBuilder::new()
+        .with_status(head.status)
+        .with_headers(head.headers)
+        .stream(stream.readable()))
 }
 
 enum Part {
@@ -78,7 +89,10 @@ fn parts(opened: &Opened, begun: &Begun, range: &Range<u64>) -> Vec<Part> {
     let plan = &opened.copy.plan;
     let send = |range| plan.slice(range).into_iter().map(Part::Send);
     match begun.delivers_at {
-        Some(byte) => send(range.start..byte).chain([Part::HandOver]).chain(send(byte..range.end)).collect(),
+        Some(byte) => send(range.start..byte)
+            .chain([Part::HandOver])
+            .chain(send(byte..range.end))
+            .collect(),
         None => send(range.clone()).collect(),
     }
 }
@@ -114,7 +128,12 @@ impl Pump {
         self.finish(sent.is_ok()).await;
     }
 
-    async fn send(&self, parts: Vec<Part>, mut first: Option<ReadableStream>, to: &WritableStream) -> Result<(), String> {
+    async fn send(
+        &self,
+        parts: Vec<Part>,
+        mut first: Option<ReadableStream>,
+        to: &WritableStream,
+    ) -> Result<(), String> {
         for part in parts {
             match part {
                 Part::Send(Segment::Base(range)) => {
@@ -127,7 +146,9 @@ impl Pump {
                     let piped = JsFuture::from(body.pipe_to_with_options(to, &options)).await;
                     piped.map_err(|error| js_words(&error))?;
                 }
-                Part::Send(Segment::Inline(bytes)) => write(to, &bytes).await.map_err(|error| js_words(&error))?,
+                Part::Send(Segment::Inline(bytes)) => {
+                    write(to, &bytes).await.map_err(|error| js_words(&error))?;
+                }
                 Part::HandOver => self.hand_over().await?,
             }
         }
@@ -136,7 +157,9 @@ impl Pump {
 
     async fn open(&self, range: Range<u64>) -> Result<ReadableStream, ReadError> {
         let copy = &self.opened.copy;
-        self.archives.open(&copy.archive, &copy.info.etag, range).await
+        self.archives
+            .open(&copy.archive, &copy.info.etag, range)
+            .await
     }
 
     /// Tells the order before the bytes go out that make it a delivery.
@@ -162,7 +185,9 @@ impl Pump {
     }
 
     async fn tell(&self, command: Command) -> Result<Reply, Unavailable> {
-        OrderObjects(&self.env).ask(&self.opened.order, command).await
+        OrderObjects(&self.env)
+            .ask(&self.opened.order, command)
+            .await
     }
 }
 
@@ -187,5 +212,8 @@ fn read_words(error: ReadError) -> String {
 }
 
 fn js_words(error: &JsValue) -> String {
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+    error.dyn_ref::<js_sys::Error>().map_or_else(
+        || format!("{error:?}"),
+        |error| String::from(error.message()),
+    )
 }

@@ -76,14 +76,26 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
     ///
     /// # Errors
     /// As above, and 503 if the order or the archive's storage did not answer.
-    pub async fn look(&self, token: &str, browser: Option<&BrowserId>, now: Timestamp) -> Result<String, Failure> {
+    pub async fn look(
+        &self,
+        token: &str,
+        browser: Option<&BrowserId>,
+        now: Timestamp,
+    ) -> Result<String, Failure> {
         // 1. to 3.
         let (_, standing, view) = self.stand(token, browser, now).await?;
         // 4. The copy.
         let copy = self.copy(&view, Freshness::Now, now).await?;
         let product = self.product(&view)?;
         let begun = standing == Standing::Yours;
-        Ok(page::download_page(&self.settings.shop, product, &view, token, Some(copy.plan.len()), begun)?)
+        Ok(page::download_page(
+            &self.settings.shop,
+            product,
+            &view,
+            token,
+            Some(copy.plan.len()),
+            begun,
+        )?)
     }
 
     /// The button was pressed: gives the address of the copy, for this browser alone.
@@ -107,16 +119,31 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         self.copy(&view, Freshness::Now, now).await?;
         // 3. The order.
         let lease = RandomId::from_random(&random.draw());
-        let command = Command::Redeem { jti: claims.jti.clone(), browser, lease };
+        let command = Command::Redeem {
+            jti: claims.jti.clone(),
+            browser,
+            lease,
+        };
         let (lease, issued_at, view) = match self.orders.ask(&claims.sub, command).await? {
-            Reply::Leased { lease, issued_at, view } => (lease, issued_at, view),
+            Reply::Leased {
+                lease,
+                issued_at,
+                view,
+            } => (lease, issued_at, view),
             Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
             Reply::Unknown => return Err(Failure::OrderMissing),
             other => return Err(unexpected(&other)),
         };
         let filename = percent_encode(&self.product(&view)?.filename);
-        let lease = LeaseClaims { sub: claims.sub, jti: claims.jti, lease, iat: issued_at };
-        let lease = lease.sign(&self.settings.link_keys).map_err(Failure::Lease)?;
+        let lease = LeaseClaims {
+            sub: claims.sub,
+            jti: claims.jti,
+            lease,
+            iat: issued_at,
+        };
+        let lease = lease
+            .sign(&self.settings.link_keys)
+            .map_err(Failure::Lease)?;
         Ok(format!("/download/{filename}?lease={lease}"))
     }
 
@@ -137,14 +164,23 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         now: Timestamp,
     ) -> Result<Opened, Failure> {
         // 1. The lease.
-        let claims = LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
+        let claims =
+            LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
         let browser = browser.ok_or(Failure::Refused(LeaseRefusal::OtherBrowser))?;
         // 2. The order.
-        let key = LeaseKey { jti: claims.jti, lease: claims.lease, browser };
+        let key = LeaseKey {
+            jti: claims.jti,
+            lease: claims.lease,
+            browser,
+        };
         let (view, _) = self.hold(&claims.sub, Command::Open(key.clone())).await?;
         // 3. The copy.
         let copy = self.copy(&view, freshness, now).await?;
-        Ok(Opened { order: claims.sub, key, copy })
+        Ok(Opened {
+            order: claims.sub,
+            key,
+            copy,
+        })
     }
 
     /// Tells the order that a stream of `range` begins.
@@ -159,13 +195,28 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         random: &impl Randomness,
     ) -> Result<Begun, Failure> {
         let stream = RandomId::from_random(&random.draw());
-        let request = Request { range, open_ended, total: opened.copy.plan.len() };
-        let command = Command::Begin { key: opened.key.clone(), stream: stream.clone(), request };
+        let request = Request {
+            range,
+            open_ended,
+            total: opened.copy.plan.len(),
+        };
+        let command = Command::Begin {
+            key: opened.key.clone(),
+            stream: stream.clone(),
+            request,
+        };
         let (_, delivers_at) = self.hold(&opened.order, command).await?;
-        Ok(Begun { stream, delivers_at })
+        Ok(Begun {
+            stream,
+            delivers_at,
+        })
     }
 
-    async fn hold(&self, order: &OrderId, command: Command) -> Result<(LinkView, Option<u64>), Failure> {
+    async fn hold(
+        &self,
+        order: &OrderId,
+        command: Command,
+    ) -> Result<(LinkView, Option<u64>), Failure> {
         match self.orders.ask(order, command).await? {
             Reply::Holds { view, delivers_at } => Ok((view, delivers_at)),
             Reply::Refused(refusal) => Err(Failure::Refused(refusal)),
@@ -190,12 +241,19 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         // 2. KV.
         self.refuse_ended(&claims.jti).await?;
         // 3. The order.
-        let command = Command::Look { jti: claims.jti.clone(), browser: browser.cloned() };
+        let command = Command::Look {
+            jti: claims.jti.clone(),
+            browser: browser.cloned(),
+        };
         match self.orders.ask(&claims.sub, command).await? {
-            Reply::Stands { standing: Standing::Ready, .. } if expired => Err(Failure::Standing(Standing::Expired)),
-            Reply::Stands { standing: standing @ (Standing::Ready | Standing::Yours), view } => {
-                Ok((claims, standing, view))
-            }
+            Reply::Stands {
+                standing: Standing::Ready,
+                ..
+            } if expired => Err(Failure::Standing(Standing::Expired)),
+            Reply::Stands {
+                standing: standing @ (Standing::Ready | Standing::Yours),
+                view,
+            } => Ok((claims, standing, view)),
             Reply::Stands { standing, .. } => Err(Failure::Standing(standing)),
             Reply::Unknown => Err(Failure::OrderMissing),
             other => Err(unexpected(&other)),
@@ -212,25 +270,42 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
     }
 
     fn product(&self, view: &LinkView) -> Result<&Product, Failure> {
-        self.settings.product(&view.product).ok_or_else(|| Failure::ProductMissing(view.product.clone()))
+        self.settings
+            .product(&view.product)
+            .ok_or_else(|| Failure::ProductMissing(view.product.clone()))
     }
 
     /// Determines every byte of a copy, or fails: there is no copy without its licence.
-    async fn copy(&self, view: &LinkView, freshness: Freshness, now: Timestamp) -> Result<Copy, Failure> {
+    async fn copy(
+        &self,
+        view: &LinkView,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Copy, Failure> {
         let product = self.product(view)?;
         let texts = self.texts(product, now).await?;
         let files = copy::personal_files(&texts, &self.settings.shop, product, view)?;
         // Only texts that could be rendered are kept: a bad one is mended at once.
         self.memory.keep_texts(&product.id, &texts, now);
-        let remembered = self.memory.archive(&product.archive).filter(|_| freshness == Freshness::Remembered);
+        let remembered = self
+            .memory
+            .archive(&product.archive)
+            .filter(|_| freshness == Freshness::Remembered);
         let info = match remembered {
             Some(info) => info,
             None => self.find(product).await?,
         };
         let index = self.index(product, &info).await?;
-        let plan = Plan::append(&index, &info.etag, &files).map_err(|error| Failure::Plan(product.id.clone(), error))?;
+        let plan = Plan::append(&index, &info.etag, &files)
+            .map_err(|error| Failure::Plan(product.id.clone(), error))?;
         let (archive, filename) = (product.archive.clone(), product.filename.clone());
-        Ok(Copy { plan, product: product.id.clone(), archive, info, filename })
+        Ok(Copy {
+            plan,
+            product: product.id.clone(),
+            archive,
+            info,
+            filename,
+        })
     }
 
     /// The archive that is there now.
@@ -246,8 +321,15 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
             return Ok(texts);
         }
         let mut texts = Texts::default();
-        for (name, text) in copy::FILE_NAMES.into_iter().zip([&mut texts.license, &mut texts.readme]) {
-            if let Some(own) = self.archives.text(&copy::text_key(&product.id, name)).await? {
+        for (name, text) in copy::FILE_NAMES
+            .into_iter()
+            .zip([&mut texts.license, &mut texts.readme])
+        {
+            if let Some(own) = self
+                .archives
+                .text(&copy::text_key(&product.id, name))
+                .await?
+            {
                 *text = own;
             }
         }
@@ -255,7 +337,11 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
     }
 
     /// The index of a product's archive, read once per version.
-    pub(super) async fn index(&self, product: &Product, info: &ArchiveInfo) -> Result<ArchiveIndex, Failure> {
+    pub(super) async fn index(
+        &self,
+        product: &Product,
+        info: &ArchiveInfo,
+    ) -> Result<ArchiveIndex, Failure> {
         let index = match self.memory.index(&info.etag) {
             Some(index) => index,
             None => {
@@ -277,7 +363,10 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
             Err(rejection) => return Ok(Err(rejection)),
         };
         while let Some(range) = reader.wants() {
-            let bytes = self.archives.read(&product.archive, &info.etag, range).await;
+            let bytes = self
+                .archives
+                .read(&product.archive, &info.etag, range)
+                .await;
             let bytes = bytes.map_err(|error| Failure::reading(&product.id, error))?;
             if let Err(rejection) = reader.supply(&bytes) {
                 return Ok(Err(rejection));

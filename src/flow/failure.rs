@@ -111,8 +111,12 @@ impl Failure {
         match self {
             Self::Settings(errors) => Some(errors.to_string()),
             Self::ProductMissing(id) => Some(format!("product {id} is not in PRODUCTS")),
-            Self::ArchiveMissing(id) => Some(format!("product {id}: nothing under its key in ARCHIVES")),
-            Self::ArchiveChanged(id) => Some(format!("product {id}: the archive changed while it was read")),
+            Self::ArchiveMissing(id) => {
+                Some(format!("product {id}: nothing under its key in ARCHIVES"))
+            }
+            Self::ArchiveChanged(id) => Some(format!(
+                "product {id}: the archive changed while it was read"
+            )),
             Self::Archive(id, rejection) => Some(format!("product {id}: {rejection}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
@@ -120,7 +124,9 @@ impl Failure {
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
-            Self::OrderMissing => Some("a signed link names an order, or a link in it, that is not stored".to_owned()),
+            Self::OrderMissing => {
+                Some("a signed link names an order, or a link in it, that is not stored".to_owned())
+            }
             _ => None,
         }
     }
@@ -200,10 +206,16 @@ fn standing_problem(standing: Standing) -> Problem {
 
 fn lease_problem(refusal: LeaseRefusal) -> Problem {
     match refusal {
-        LeaseRefusal::OtherBrowser => {
-            back_to_the_link(403, "other-browser", "This download was started in another browser.")
-        }
-        LeaseRefusal::Over => back_to_the_link(410, "lease-over", "This download is over, or goes on elsewhere."),
+        LeaseRefusal::OtherBrowser => back_to_the_link(
+            403,
+            "other-browser",
+            "This download was started in another browser.",
+        ),
+        LeaseRefusal::Over => back_to_the_link(
+            410,
+            "lease-over",
+            "This download is over, or goes on elsewhere.",
+        ),
         LeaseRefusal::TooManyRequests => Problem::new(
             429,
             "too-many-requests",
@@ -217,7 +229,9 @@ fn lease_problem(refusal: LeaseRefusal) -> Problem {
 fn signature_in_words(why: SignatureError) -> &'static str {
     match why {
         SignatureError::Malformed => "The header Stripe-Signature is missing or not of its form.",
-        SignatureError::Stale => "The signature is of another time: more than five minutes from ours.",
+        SignatureError::Stale => {
+            "The signature is of another time: more than five minutes from ours."
+        }
         SignatureError::Mismatch => "No signature holds. Is STRIPE_WEBHOOK_SECRET this endpoint's?",
     }
 }
@@ -225,7 +239,9 @@ fn signature_in_words(why: SignatureError) -> &'static str {
 fn event_in_words(why: EventError) -> &'static str {
     match why {
         EventError::Malformed => "The body is signed, but it is no event in a form that we know.",
-        EventError::NoEmail => "The session was paid, but it has no e-mail address to send the link to.",
+        EventError::NoEmail => {
+            "The session was paid, but it has no e-mail address to send the link to."
+        }
         EventError::SessionId => "The session's id is not of the form that Stripe gives.",
     }
 }
@@ -246,7 +262,9 @@ mod tests {
     fn all() -> Vec<Failure> {
         let id = fixtures::product_id;
         let standings = [
-            Standing::InProgress { retry_after_secs: 60 },
+            Standing::InProgress {
+                retry_after_secs: 60,
+            },
             Standing::Used(fixtures::PAID_AT),
             Standing::Exhausted,
             Standing::Expired,
@@ -287,10 +305,16 @@ mod tests {
 
     #[test]
     fn what_is_our_fault_says_that_the_link_is_not_used() {
-        for failure in all().into_iter().filter(|failure| failure.problem().status == 503) {
+        for failure in all()
+            .into_iter()
+            .filter(|failure| failure.problem().status == 503)
+        {
             let problem = failure.problem();
             let says = problem.next.unwrap_or_default();
-            assert!(problem.code == "not-configured" || says.contains("not used up"), "{failure:?}");
+            assert!(
+                problem.code == "not-configured" || says.contains("not used up"),
+                "{failure:?}"
+            );
         }
     }
 
@@ -303,7 +327,10 @@ mod tests {
 
     #[test]
     fn waiting_is_told_in_words_and_in_a_header() {
-        let problem = Failure::Standing(Standing::InProgress { retry_after_secs: 299 }).problem();
+        let problem = Failure::Standing(Standing::InProgress {
+            retry_after_secs: 299,
+        })
+        .problem();
         assert_eq!((problem.status, problem.retry_after_secs), (409, Some(299)));
         assert!(problem.next.unwrap().contains("5 minutes"));
     }

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::download::World;
 use super::ports::{
-    ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable,
+    ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
+    Tombstones, Unavailable,
 };
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -113,7 +114,9 @@ pub(super) struct FakeArchives {
 
 impl FakeArchives {
     pub(super) fn put(&self, key: &str, etag: &str, bytes: Vec<u8>) {
-        self.objects.borrow_mut().insert(key.to_owned(), (etag.to_owned(), bytes));
+        self.objects
+            .borrow_mut()
+            .insert(key.to_owned(), (etag.to_owned(), bytes));
     }
 }
 
@@ -123,21 +126,32 @@ impl Archives for FakeArchives {
         if self.down.get() {
             return Err(broken());
         }
-        Ok(self.objects.borrow().get(key).map(|(etag, bytes)| ArchiveInfo {
-            size_bytes: bytes.len().try_into().unwrap(),
-            etag: etag.clone(),
-        }))
+        Ok(self
+            .objects
+            .borrow()
+            .get(key)
+            .map(|(etag, bytes)| ArchiveInfo {
+                size_bytes: bytes.len().try_into().unwrap(),
+                etag: etag.clone(),
+            }))
     }
 
     async fn text(&self, key: &str) -> Result<Option<String>, Unavailable> {
         self.reads.set(self.reads.get() + 1);
-        Ok(self.objects.borrow().get(key).map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap()))
+        Ok(self
+            .objects
+            .borrow()
+            .get(key)
+            .map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap()))
     }
 
     async fn read(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         self.reads.set(self.reads.get() + 1);
         let objects = self.objects.borrow();
-        let (_, bytes) = objects.get(key).filter(|(tag, _)| tag == etag).ok_or(ReadError::Changed)?;
+        let (_, bytes) = objects
+            .get(key)
+            .filter(|(tag, _)| tag == etag)
+            .ok_or(ReadError::Changed)?;
         let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
         Ok(bytes[range].to_vec())
     }
@@ -155,14 +169,25 @@ impl Tombstones for FakeTombstones {
         if self.down.get() {
             return Err(broken());
         }
-        Ok(self.buried.borrow().get(jti.as_str()).map(|(tombstone, _)| *tombstone))
+        Ok(self
+            .buried
+            .borrow()
+            .get(jti.as_str())
+            .map(|(tombstone, _)| *tombstone))
     }
 
-    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable> {
+    async fn bury(
+        &self,
+        jti: &RandomId,
+        tombstone: Tombstone,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
         if self.down.get() {
             return Err(broken());
         }
-        self.buried.borrow_mut().insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
+        self.buried
+            .borrow_mut()
+            .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
         Ok(())
     }
 }
@@ -176,16 +201,27 @@ pub(super) struct FakeMailer {
 }
 
 impl Mailer for FakeMailer {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Result<(), Unavailable> {
+    async fn send(
+        &self,
+        mail: &Mail,
+        idempotency_key: &str,
+        _now: Timestamp,
+    ) -> Result<(), Unavailable> {
         self.calls.set(self.calls.get() + 1);
         let fault = self.faults.borrow_mut().pop_front();
         if fault == Some(Fault::NotDone) {
             return Err(broken());
         }
         let mut sent = self.sent.borrow_mut();
-        let known = sent.entry(idempotency_key.to_owned()).or_insert_with(|| mail.clone());
+        let known = sent
+            .entry(idempotency_key.to_owned())
+            .or_insert_with(|| mail.clone());
         assert_eq!(known, mail, "the same key with another body");
-        if fault.is_some() { Err(broken()) } else { Ok(()) }
+        if fault.is_some() {
+            Err(broken())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -204,7 +240,9 @@ impl Memory for FakeMemory {
 
     fn keep_archive(&self, key: &str, info: Option<&ArchiveInfo>) {
         self.archives.borrow_mut().remove(key);
-        self.archives.borrow_mut().extend(info.map(|info| (key.to_owned(), info.clone())));
+        self.archives
+            .borrow_mut()
+            .extend(info.map(|info| (key.to_owned(), info.clone())));
     }
 
     fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
@@ -212,7 +250,9 @@ impl Memory for FakeMemory {
     }
 
     fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>) {
-        self.indexes.borrow_mut().insert(etag.to_owned(), index.clone());
+        self.indexes
+            .borrow_mut()
+            .insert(etag.to_owned(), index.clone());
     }
 
     fn texts(&self, product: &ProductId, _now: Timestamp) -> Option<Texts> {
@@ -220,7 +260,9 @@ impl Memory for FakeMemory {
     }
 
     fn keep_texts(&self, product: &ProductId, texts: &Texts, _now: Timestamp) {
-        self.texts.borrow_mut().insert(product.clone(), texts.clone());
+        self.texts
+            .borrow_mut()
+            .insert(product.clone(), texts.clone());
     }
 }
 
@@ -249,7 +291,11 @@ pub(super) struct Town {
 impl Town {
     pub(super) fn new() -> Self {
         let archives = FakeArchives::default();
-        archives.put("demo.zip", "v1", archive(&[("demo/a.txt", "alpha"), ("demo/b.txt", "beta")]));
+        archives.put(
+            "demo.zip",
+            "v1",
+            archive(&[("demo/a.txt", "alpha"), ("demo/b.txt", "beta")]),
+        );
         Self {
             settings: settings(),
             orders: FakeOrders::at(fixtures::PAID_AT),
@@ -304,7 +350,8 @@ pub(super) fn settings() -> Settings {
 /// An archive made by the `zip` crate.
 pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, contents) in files {
         writer.start_file(*name, options).unwrap();
         writer.write_all(contents.as_bytes()).unwrap();

@@ -33,13 +33,22 @@ pub struct Health {
 
 impl Health {
     fn of(checks: Vec<Check>) -> Self {
-        Self { healthy: checks.iter().all(|check| check.ok), checks }
+        Self {
+            healthy: checks.iter().all(|check| check.ok),
+            checks,
+        }
     }
 
     /// Nothing can be checked before the settings are right.
     #[must_use]
     pub fn unconfigured(errors: &SettingsErrors) -> Self {
-        Self::of(errors.0.iter().map(|error| Check::new("Settings", Err(error.clone()))).collect())
+        Self::of(
+            errors
+                .0
+                .iter()
+                .map(|error| Check::new("Settings", Err(error.clone())))
+                .collect(),
+        )
     }
 }
 
@@ -49,7 +58,11 @@ impl Check {
             Ok(says) => (true, says),
             Err(says) => (false, says),
         };
-        Self { name: name.into(), ok, says }
+        Self {
+            name: name.into(),
+            ok,
+            says,
+        }
     }
 }
 
@@ -59,10 +72,24 @@ pub async fn check<O: Orders, A: Archives, T: Tombstones, M: Memory>(
     orders: Result<(), String>,
     now: Timestamp,
 ) -> Health {
-    let mut checks = vec![Check::new("Settings", Ok("All are there and valid.".to_owned()))];
-    checks.push(Check::new("Orders (ORDERS)", orders.map(|()| "The order objects answer.".to_owned())));
-    let probe = world.tombstones.find(&RandomId::from_random(&[0; 16])).await;
-    checks.push(Check::new("Links (LINKS)", probe.map(|_| "KV answers.".to_owned()).map_err(|error| error.0)));
+    let mut checks = vec![Check::new(
+        "Settings",
+        Ok("All are there and valid.".to_owned()),
+    )];
+    checks.push(Check::new(
+        "Orders (ORDERS)",
+        orders.map(|()| "The order objects answer.".to_owned()),
+    ));
+    let probe = world
+        .tombstones
+        .find(&RandomId::from_random(&[0; 16]))
+        .await;
+    checks.push(Check::new(
+        "Links (LINKS)",
+        probe
+            .map(|_| "KV answers.".to_owned())
+            .map_err(|error| error.0),
+    ));
     for product in &world.settings.products {
         let outcome = check_product(world, product, now).await;
         checks.push(Check::new(format!("Product {}", product.id), outcome));
@@ -80,12 +107,21 @@ async fn check_product<O: Orders, A: Archives, T: Tombstones, M: Memory>(
         copy::check_texts(&texts, &world.settings.shop, product)?;
         let info = world.find(product).await?;
         let index = world.index(product, &info).await?;
-        Ok::<_, Failure>(format!("{} entries in {}.", index.entries(), readable_size(info.size_bytes)))
+        Ok::<_, Failure>(format!(
+            "{} entries in {}.",
+            index.entries(),
+            readable_size(info.size_bytes)
+        ))
     };
     match checked.await {
-        Err(Failure::ArchiveMissing(_)) => {
-            Err(format!("Nothing is in ARCHIVES under `{}`. Upload the archive there.", product.archive))
-        }
-        other => other.map_err(|failure| failure.log_detail().unwrap_or_else(|| failure.problem().detail)),
+        Err(Failure::ArchiveMissing(_)) => Err(format!(
+            "Nothing is in ARCHIVES under `{}`. Upload the archive there.",
+            product.archive
+        )),
+        other => other.map_err(|failure| {
+            failure
+                .log_detail()
+                .unwrap_or_else(|| failure.problem().detail)
+        }),
     }
 }

@@ -61,7 +61,10 @@ pub async fn issue(
     now: Timestamp,
 ) -> Result<IssuedLink, Failure> {
     // 1. The token.
-    let token = request.authorization.and_then(bearer).ok_or(Failure::Unauthorized)?;
+    let token = request
+        .authorization
+        .and_then(bearer)
+        .ok_or(Failure::Unauthorized)?;
     if !settings.admin_token.matches(token) {
         return Err(Failure::Unauthorized);
     }
@@ -69,8 +72,11 @@ pub async fn issue(
     if request.body.len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
     }
-    let parsed: Request = serde_json::from_slice(request.body)
-        .map_err(|error| Failure::BadRequest(format!("The body is not the JSON that this takes: {error}.")))?;
+    let parsed: Request = serde_json::from_slice(request.body).map_err(|error| {
+        Failure::BadRequest(format!(
+            "The body is not the JSON that this takes: {error}."
+        ))
+    })?;
     let (order, product) = match (&parsed.session_id, &parsed.reference) {
         (Some(session), None) => existing(session, parsed.product.as_deref())?,
         (None, Some(_)) => {
@@ -78,7 +84,8 @@ pub async fn issue(
             // 3. The purchase.
             let (order, product) = (purchase.order.clone(), purchase.products.first().cloned());
             let given = purchase.clone();
-            let (_, stored) = record(settings, orders, random, purchase, request.origin, false).await?;
+            let (_, stored) =
+                record(settings, orders, random, purchase, request.origin, false).await?;
             if stored.products != given.products || stored.buyer.email != given.buyer.email {
                 return Err(Failure::Conflict(
                     "That `reference` names another purchase: its product or e-mail address differs.".to_owned(),
@@ -88,13 +95,18 @@ pub async fn issue(
         }
         _ => {
             return Err(Failure::BadRequest(
-                "Name either a `session_id`, or a `reference` with `email` and `product`.".to_owned(),
+                "Name either a `session_id`, or a `reference` with `email` and `product`."
+                    .to_owned(),
             ));
         }
     };
     // 4. The link.
     let jti = RandomId::from_random(&random.draw());
-    let command = Command::Issue { product, jti, link_ttl_secs: settings.link_ttl_secs };
+    let command = Command::Issue {
+        product,
+        jti,
+        link_ttl_secs: settings.link_ttl_secs,
+    };
     match orders.ask(&order, command).await? {
         Reply::Issued(view) => issued(settings, &view),
         Reply::Unknown | Reply::NoSuchItem => Err(Failure::NoSuchOrder),
@@ -127,13 +139,23 @@ pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError
         link.expires_at,
     )
     .sign(&settings.link_keys)?;
-    Ok(format!("{}/download?token={}", link.origin, percent_encode(&token)))
+    Ok(format!(
+        "{}/download?token={}",
+        link.origin,
+        percent_encode(&token)
+    ))
 }
 
 fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
-    let url = link_url(settings, link).map_err(|why| Failure::Unavailable(Unavailable(format!("signing: {why:?}"))))?;
+    let url = link_url(settings, link)
+        .map_err(|why| Failure::Unavailable(Unavailable(format!("signing: {why:?}"))))?;
     let expires_at = link.expires_at.rfc3339();
-    Ok(IssuedLink { url, expires_at, jti: link.jti.clone(), license_id: link.license.clone() })
+    Ok(IssuedLink {
+        url,
+        expires_at,
+        jti: link.jti.clone(),
+        license_id: link.license.clone(),
+    })
 }
 
 /// `Bearer` and a token (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).
@@ -143,8 +165,9 @@ fn bearer(header: &str) -> Option<&str> {
 }
 
 fn existing(session: &str, product: Option<&str>) -> Result<(OrderId, Option<ProductId>), Failure> {
-    let order = OrderId::from_session(session)
-        .ok_or_else(|| Failure::BadRequest("`session_id` takes a Checkout Session's id, `cs_…`.".to_owned()))?;
+    let order = OrderId::from_session(session).ok_or_else(|| {
+        Failure::BadRequest("`session_id` takes a Checkout Session's id, `cs_…`.".to_owned())
+    })?;
     let product = match product {
         Some(raw) => Some(ProductId::parse(raw).ok_or(Failure::NoSuchOrder)?),
         None => None,

@@ -3,7 +3,6 @@
 //! Async over the small traits in [`ports`], each named by what it guarantees. Natively they are tested
 //! with fakes that fail; in the runtime `edge` implements them.
 
-
 pub mod download;
 pub mod failure;
 pub mod health;
@@ -12,9 +11,6 @@ pub mod links;
 pub mod outbox;
 pub mod ports;
 pub mod webhook;
-
-
-
 
 #[cfg(test)]
 mod fakes;

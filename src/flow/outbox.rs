@@ -28,9 +28,9 @@ pub async fn run(
     tombstones: &impl Tombstones,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let mailed = send_mail(settings, referee, mailer, now).await;
+    let sent = send_mail(settings, referee, mailer, now).await;
     let buried = bury_links(referee, tombstones, now).await;
-    mailed.and(buried)
+    sent.and(buried)
 }
 
 /// 1. The attempt is stored, and with it the next one.
@@ -69,8 +69,9 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
     let items = links
         .iter()
         .map(|link| {
-            let product =
-                settings.product(&link.product).ok_or_else(|| Failure::ProductMissing(link.product.clone()))?;
+            let product = settings
+                .product(&link.product)
+                .ok_or_else(|| Failure::ProductMissing(link.product.clone()))?;
             let url = link_url(settings, link).map_err(Failure::Link)?;
             Ok(MailItem { product, link, url })
         })
@@ -79,15 +80,24 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
         .ok_or_else(|| Failure::Unavailable(Unavailable("an order without items".to_owned())))
 }
 
-async fn bury_links(referee: &impl Referee, tombstones: &impl Tombstones, now: Timestamp) -> Result<(), Failure> {
+async fn bury_links(
+    referee: &impl Referee,
+    tombstones: &impl Tombstones,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mut jtis = Vec::new();
     for link in referee.ended_links(now)? {
         let tombstone = match (link.superseded_at, link.delivered_at) {
             (None, Some(at)) => Tombstone::Used(at),
             _ => Tombstone::Superseded,
         };
-        let lives_secs = link.expires_at.plus_secs(TOMBSTONE_MARGIN_SECS).secs_since(now);
-        let ttl_secs = u64::try_from(lives_secs).unwrap_or_default().max(MIN_TOMBSTONE_TTL_SECS);
+        let lives_secs = link
+            .expires_at
+            .plus_secs(TOMBSTONE_MARGIN_SECS)
+            .secs_since(now);
+        let ttl_secs = u64::try_from(lives_secs)
+            .unwrap_or_default()
+            .max(MIN_TOMBSTONE_TTL_SECS);
         tombstones.bury(&link.jti, tombstone, ttl_secs).await?;
         jtis.push(link.jti);
     }

@@ -15,7 +15,10 @@ use crate::domain::zip::{ArchiveIndex, Rejection};
 pub struct Unavailable(pub String);
 
 /// The referees: one order each, one decision after the other, stored before it is answered.
-#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
 pub trait Orders {
     /// Asks an order. After an error the command may have been carried out or not.
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable>;
@@ -37,13 +40,21 @@ pub trait Referee {
 }
 
 /// Links that can never work again. Eventually consistent: it may say no, and only no.
-#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
 pub trait Tombstones {
     /// Why this link can never work again, if that is known here.
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
 
     /// Makes known, for `ttl_secs` at least, that it can't.
-    async fn bury(&self, jti: &RandomId, tombstone: Tombstone, ttl_secs: u64) -> Result<(), Unavailable>;
+    async fn bury(
+        &self,
+        jti: &RandomId,
+        tombstone: Tombstone,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable>;
 }
 
 /// Why a link can never work again.
@@ -75,7 +86,10 @@ pub enum ReadError {
 }
 
 /// The base archives: strongly consistent.
-#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
 pub trait Archives {
     /// The archive under this key, if there is one.
     async fn find(&self, key: &str) -> Result<Option<ArchiveInfo>, Unavailable>;
@@ -110,10 +124,18 @@ pub trait Memory {
 }
 
 /// Sends mails.
-#[expect(async_fn_in_trait, reason = "nothing here crosses threads: a Worker has one")]
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
 pub trait Mailer {
     /// Hands a mail over. The same key is sent once, where the provider knows how to.
-    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Result<(), Unavailable>;
+    async fn send(
+        &self,
+        mail: &Mail,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<(), Unavailable>;
 }
 
 /// Draws bytes that nobody can foresee.

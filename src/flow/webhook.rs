@@ -42,7 +42,13 @@ pub async fn receive(
         return Err(Failure::TooLarge);
     }
     // 2. The signature, over the bytes as they came.
-    stripe::verify(request.signature, request.body, &settings.webhook_secrets, now).map_err(Failure::Signature)?;
+    stripe::verify(
+        request.signature,
+        request.body,
+        &settings.webhook_secrets,
+        now,
+    )
+    .map_err(Failure::Signature)?;
     // 3. What it says.
     let purchase = match stripe::parse_event(request.body).map_err(Failure::Event)? {
         Event::Paid(purchase) => *purchase,
@@ -50,7 +56,11 @@ pub async fn receive(
     };
     // 4. The order.
     let (new, _) = record(settings, orders, random, purchase, request.origin, true).await?;
-    Ok(if new { Received::Recorded } else { Received::Known })
+    Ok(if new {
+        Received::Recorded
+    } else {
+        Received::Known
+    })
 }
 
 /// A webhook as it came in.
@@ -84,7 +94,13 @@ pub(super) async fn record(
         })
         .collect();
     let origin = settings.public_url.as_deref().unwrap_or(origin).to_owned();
-    let command = Command::Record { purchase, origin, items, link_ttl_secs: settings.link_ttl_secs, mail };
+    let command = Command::Record {
+        purchase,
+        origin,
+        items,
+        link_ttl_secs: settings.link_ttl_secs,
+        mail,
+    };
     match orders.ask(&order, command).await? {
         Reply::Recorded { new, purchase } => Ok((new, purchase)),
         other => Err(unexpected(&other)),
@@ -95,6 +111,9 @@ pub(super) async fn record(
 pub(super) fn unexpected(reply: &Reply) -> Failure {
     // The variant's name alone: what is in it may be about a buyer.
     let name = format!("{reply:?}");
-    let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let name = name
+        .split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default();
     Failure::Unavailable(Unavailable(format!("the order answered {name}")))
 }

@@ -15,7 +15,10 @@ pub(crate) fn keys() -> KeyRing {
 }
 
 pub(crate) fn shop() -> Shop {
-    Shop { name: "Demo Shop".to_owned(), support_email: "help@example.com".to_owned() }
+    Shop {
+        name: "Demo Shop".to_owned(),
+        support_email: "help@example.com".to_owned(),
+    }
 }
 
 pub(crate) fn product() -> Product {
@@ -56,7 +59,11 @@ pub(crate) fn purchase() -> Purchase {
 
 pub(crate) fn new_item() -> NewItem {
     let license = LicenseId::derive(keys().signer(), &purchase().order, &product_id());
-    NewItem { product: product_id(), license, jti: id(1) }
+    NewItem {
+        product: product_id(),
+        license,
+        jti: id(1),
+    }
 }
 
 pub(crate) fn view() -> LinkView {

@@ -158,24 +158,38 @@ impl Link {
         if self.expires_at <= now {
             return Standing::Expired;
         }
-        let Some(lease) = lease else { return Standing::Ready };
+        let Some(lease) = lease else {
+            return Standing::Ready;
+        };
         if let Some(retry_after_secs) = lease.keeps_others_out_secs(now) {
             return Standing::InProgress { retry_after_secs };
         }
-        if self.sending_leases >= MAX_SENDING_LEASES { Standing::Exhausted } else { Standing::Ready }
+        if self.sending_leases >= MAX_SENDING_LEASES {
+            Standing::Exhausted
+        } else {
+            Standing::Ready
+        }
     }
 
     /// Whether somebody can still download by it.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        matches!(self.standing(None, now), Standing::Ready | Standing::InProgress { .. })
+        matches!(
+            self.standing(None, now),
+            Standing::Ready | Standing::InProgress { .. }
+        )
     }
 
     /// Redeems the link: the browser's own lease again, or a new one.
     ///
     /// # Errors
     /// How the link stands, if that is no way to redeem it.
-    pub fn redeem(&mut self, browser: BrowserId, lease: RandomId, now: Timestamp) -> Result<Lease, Standing> {
+    pub fn redeem(
+        &mut self,
+        browser: BrowserId,
+        lease: RandomId,
+        now: Timestamp,
+    ) -> Result<Lease, Standing> {
         match (self.standing(Some(&browser), now), &mut self.lease) {
             (Standing::Yours, Some(lease)) => {
                 lease.seen_at = now;
@@ -194,11 +208,19 @@ impl Link {
         if self.superseded_at.is_some() {
             return Err(LeaseRefusal::Over);
         }
-        let lease = self.lease.as_mut().filter(|lease| lease.id == key.lease).ok_or(LeaseRefusal::Over)?;
+        let lease = self
+            .lease
+            .as_mut()
+            .filter(|lease| lease.id == key.lease)
+            .ok_or(LeaseRefusal::Over)?;
         if lease.browser != key.browser {
             return Err(LeaseRefusal::OtherBrowser);
         }
-        if lease.is_over(now) { Err(LeaseRefusal::Over) } else { Ok(lease) }
+        if lease.is_over(now) {
+            Err(LeaseRefusal::Over)
+        } else {
+            Ok(lease)
+        }
     }
 
     /// A stream is about to start. It may send the bytes before the one that is returned; before that one it
@@ -215,7 +237,7 @@ impl Link {
         &mut self,
         key: &LeaseKey,
         stream: RandomId,
-        request: Request,
+        request: &Request,
         now: Timestamp,
     ) -> Result<Option<u64>, LeaseRefusal> {
         let lease = self.held(key, now)?;
@@ -229,8 +251,12 @@ impl Link {
         lease.seen_at = now;
         // A dead stream's row is of no use any more.
         lease.streams.retain(|other| other.is_alive(now));
-        lease.streams.push(Stream { id: stream, seen_at: now, range: request.range.clone() });
-        let delivers_at = lease.count(&request);
+        lease.streams.push(Stream {
+            id: stream,
+            seen_at: now,
+            range: request.range.clone(),
+        });
+        let delivers_at = lease.count(request);
         self.sending_leases += u32::from(sends_first);
         Ok(delivers_at)
     }
@@ -239,7 +265,12 @@ impl Link {
     ///
     /// # Errors
     /// The lease does not hold: the stream is to stop.
-    pub fn heartbeat(&mut self, key: &LeaseKey, stream: &RandomId, now: Timestamp) -> Result<(), LeaseRefusal> {
+    pub fn heartbeat(
+        &mut self,
+        key: &LeaseKey,
+        stream: &RandomId,
+        now: Timestamp,
+    ) -> Result<(), LeaseRefusal> {
         self.held(key, now)?.seen(stream, now);
         Ok(())
     }
@@ -248,7 +279,12 @@ impl Link {
     ///
     /// # Errors
     /// The lease does not hold: the stream is to stop.
-    pub fn hand_over(&mut self, key: &LeaseKey, stream: &RandomId, now: Timestamp) -> Result<(), LeaseRefusal> {
+    pub fn hand_over(
+        &mut self,
+        key: &LeaseKey,
+        stream: &RandomId,
+        now: Timestamp,
+    ) -> Result<(), LeaseRefusal> {
         self.held(key, now)?.seen(stream, now);
         self.delivered_at.get_or_insert(now);
         Ok(())
@@ -267,7 +303,11 @@ impl Link {
     ) -> Result<(), LeaseRefusal> {
         let lease = self.held(key, now)?;
         lease.seen_at = now;
-        let ended = lease.streams.iter().position(|other| other.id == *stream).map(|at| lease.streams.swap_remove(at));
+        let ended = lease
+            .streams
+            .iter()
+            .position(|other| other.id == *stream)
+            .map(|at| lease.streams.swap_remove(at));
         if let Some(ended) = ended.filter(|_| whole) {
             lease.sent.add(ended.range);
         }
@@ -285,7 +325,10 @@ impl Link {
         if self.buried {
             return None;
         }
-        let delivered = || self.delivered_at.map(|at| self.lease.as_ref().map_or(at, Lease::over_at));
+        let delivered = || {
+            self.delivered_at
+                .map(|at| self.lease.as_ref().map_or(at, Lease::over_at))
+        };
         self.superseded_at.or_else(delivered)
     }
 }
@@ -318,7 +361,10 @@ impl Lease {
         let until = if self.requests == 0 {
             self.issued_at.plus_secs(ABANDONED_AFTER_SECS)
         } else {
-            self.streams.iter().map(|stream| stream.seen_at.plus_secs(STREAM_GRACE_SECS)).max()?
+            self.streams
+                .iter()
+                .map(|stream| stream.seen_at.plus_secs(STREAM_GRACE_SECS))
+                .max()?
         };
         (now < until).then(|| until.secs_since(now))
     }
@@ -333,19 +379,26 @@ impl Lease {
         let start = request.range.start;
         if request.open_ended {
             // It goes on at this byte: what broke off there got no further.
-            self.maybe.iter_mut().filter(|range| range.contains(&start)).for_each(|range| range.end = start);
+            self.maybe
+                .iter_mut()
+                .filter(|range| range.contains(&start))
+                .for_each(|range| range.end = start);
         }
         let mut known = self.sent.clone();
         self.maybe.iter().for_each(|range| known.add(range.clone()));
         let delivers_at = known.delivered_within(&request.range);
         self.maybe.retain(|range| !range.is_empty());
-        self.maybe.push(start..delivers_at.unwrap_or(request.range.end));
+        self.maybe
+            .push(start..delivers_at.unwrap_or(request.range.end));
         delivers_at
     }
 
     fn seen(&mut self, stream: &RandomId, now: Timestamp) {
         self.seen_at = now;
-        self.streams.iter_mut().filter(|other| other.id == *stream).for_each(|other| other.seen_at = now);
+        self.streams
+            .iter_mut()
+            .filter(|other| other.id == *stream)
+            .for_each(|other| other.seen_at = now);
     }
 }
 
@@ -359,7 +412,10 @@ impl Coverage {
     /// None yet of a copy of so many bytes.
     #[must_use]
     pub fn of(total: u64) -> Self {
-        Self { total, ranges: Vec::new() }
+        Self {
+            total,
+            ranges: Vec::new(),
+        }
     }
 
     /// Adds a range.
@@ -383,7 +439,10 @@ impl Coverage {
     /// Bytes in it, each counted once.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.ranges.iter().map(|range| range.end - range.start).sum()
+        self.ranges
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum()
     }
 
     /// Which byte of `range`, sent from its start on, makes this a delivery.
@@ -412,7 +471,9 @@ impl Coverage {
 /// The fewest bytes of a copy that are a delivery.
 fn delivered_bytes(total: u64) -> u64 {
     let percent = u128::from(total) * u128::from(DELIVERED_PERCENT);
-    u64::try_from(percent.div_ceil(100)).unwrap_or(u64::MAX).max(1)
+    u64::try_from(percent.div_ceil(100))
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 #[cfg(test)]

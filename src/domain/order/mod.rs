@@ -11,8 +11,8 @@ mod outbox;
 use serde::{Deserialize, Serialize};
 
 pub use grant::{
-    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, LEASE_IDLE_SECS, Lease, Link, MAX_EARLY_REQUESTS, MAX_REQUESTS,
-    MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
+    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, LEASE_IDLE_SECS, Lease, Link,
+    MAX_EARLY_REQUESTS, MAX_REQUESTS, MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
 };
 pub use outbox::{MailState, RETRY_PAUSES_SECS};
 
@@ -245,11 +245,31 @@ pub struct LinkView {
 pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
     let Some(mut order) = state else {
         return match command {
-            Command::Record { purchase, origin, items, link_ttl_secs, mail } => {
-                let items = items.into_iter().map(|new| Item::new(new, link_ttl_secs, now)).collect();
+            Command::Record {
+                purchase,
+                origin,
+                items,
+                link_ttl_secs,
+                mail,
+            } => {
+                let items = items
+                    .into_iter()
+                    .map(|new| Item::new(new, link_ttl_secs, now))
+                    .collect();
                 let mail = mail.then(|| MailState::due(now));
-                let reply = Reply::Recorded { new: true, purchase: purchase.clone() };
-                (Some(Order { purchase, origin, items, mail }), reply)
+                let reply = Reply::Recorded {
+                    new: true,
+                    purchase: purchase.clone(),
+                };
+                (
+                    Some(Order {
+                        purchase,
+                        origin,
+                        items,
+                        mail,
+                    }),
+                    reply,
+                )
             }
             _ => (None, Reply::Unknown),
         };
@@ -270,13 +290,19 @@ impl Order {
     /// The links that can never work again, as of `now`, and that KV does not know of yet.
     #[must_use]
     pub fn ended_links(&self, now: Timestamp) -> Vec<Link> {
-        self.links().filter(|link| link.ends_at().is_some_and(|at| at <= now)).cloned().collect()
+        self.links()
+            .filter(|link| link.ends_at().is_some_and(|at| at <= now))
+            .cloned()
+            .collect()
     }
 
     /// Each item's current link, as tokens and texts need it.
     #[must_use]
     pub fn current_links(&self) -> Vec<LinkView> {
-        self.items.iter().filter_map(|item| Some(self.view(item, item.links.last()?))).collect()
+        self.items
+            .iter()
+            .filter_map(|item| Some(self.view(item, item.links.last()?)))
+            .collect()
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {
@@ -285,27 +311,45 @@ impl Order {
 
     fn obey(&mut self, command: Command, now: Timestamp) -> Reply {
         match command {
-            Command::Record { .. } => Reply::Recorded { new: false, purchase: self.purchase.clone() },
-            Command::Issue { product, jti, link_ttl_secs } => self.issue(product.as_ref(), jti, link_ttl_secs, now),
+            Command::Record { .. } => Reply::Recorded {
+                new: false,
+                purchase: self.purchase.clone(),
+            },
+            Command::Issue {
+                product,
+                jti,
+                link_ttl_secs,
+            } => self.issue(product.as_ref(), jti, link_ttl_secs, now),
             Command::Look { jti, browser } => match self.find(&jti) {
                 Some((item, link)) => {
                     let standing = link.standing(browser.as_ref(), now);
-                    Reply::Stands { standing, view: self.view(item, link) }
+                    Reply::Stands {
+                        standing,
+                        view: self.view(item, link),
+                    }
                 }
                 None => Reply::Unknown,
             },
-            Command::Redeem { jti, browser, lease } => self.redeem(&jti, browser, lease, now),
+            Command::Redeem {
+                jti,
+                browser,
+                lease,
+            } => self.redeem(&jti, browser, lease, now),
             Command::Open(key) => self.lease(&key, |link| link.held(&key, now).map(|_| None)),
-            Command::Begin { key, stream, request } => self.lease(&key, |link| link.begin(&key, stream, request, now)),
-            Command::Heartbeat { key, stream } => {
-                self.lease(&key, |link| link.heartbeat(&key, &stream, now).map(|()| None))
-            }
-            Command::HandOver { key, stream } => {
-                self.lease(&key, |link| link.hand_over(&key, &stream, now).map(|()| None))
-            }
-            Command::Finish { key, stream, whole } => {
-                self.lease(&key, |link| link.finish(&key, &stream, whole, now).map(|()| None))
-            }
+            Command::Begin {
+                key,
+                stream,
+                request,
+            } => self.lease(&key, |link| link.begin(&key, stream, &request, now)),
+            Command::Heartbeat { key, stream } => self.lease(&key, |link| {
+                link.heartbeat(&key, &stream, now).map(|()| None)
+            }),
+            Command::HandOver { key, stream } => self.lease(&key, |link| {
+                link.hand_over(&key, &stream, now).map(|()| None)
+            }),
+            Command::Finish { key, stream, whole } => self.lease(&key, |link| {
+                link.finish(&key, &stream, whole, now).map(|()| None)
+            }),
             Command::StartMail => Reply::MailJob(self.start_mail(now).map(Box::new)),
             Command::KeepMail { mail } => {
                 self.mail.iter_mut().for_each(|state| state.keep(&mail));
@@ -317,7 +361,9 @@ impl Order {
             }
             Command::Buried { jtis } => {
                 let links = self.items.iter_mut().flat_map(|item| &mut item.links);
-                links.filter(|link| jtis.contains(&link.jti)).for_each(|link| link.buried = true);
+                links
+                    .filter(|link| jtis.contains(&link.jti))
+                    .for_each(|link| link.buried = true);
                 Reply::Done
             }
         }
@@ -325,7 +371,13 @@ impl Order {
 }
 
 impl Order {
-    fn issue(&mut self, product: Option<&ProductId>, jti: RandomId, link_ttl_secs: i64, now: Timestamp) -> Reply {
+    fn issue(
+        &mut self,
+        product: Option<&ProductId>,
+        jti: RandomId,
+        link_ttl_secs: i64,
+        now: Timestamp,
+    ) -> Reply {
         let wanted = match (product, self.items.as_slice()) {
             (Some(product), _) => product.clone(),
             (None, [only]) => only.product.clone(),
@@ -345,14 +397,27 @@ impl Order {
             .unwrap_or(Reply::NoSuchItem)
     }
 
-    fn redeem(&mut self, jti: &RandomId, browser: BrowserId, lease: RandomId, now: Timestamp) -> Reply {
-        let Some(link) = self.find_mut(jti) else { return Reply::Unknown };
+    fn redeem(
+        &mut self,
+        jti: &RandomId,
+        browser: BrowserId,
+        lease: RandomId,
+        now: Timestamp,
+    ) -> Reply {
+        let Some(link) = self.find_mut(jti) else {
+            return Reply::Unknown;
+        };
         let redeemed = link.redeem(browser, lease, now);
         match (redeemed, self.find(jti)) {
-            (Ok(lease), Some((item, link))) => {
-                Reply::Leased { lease: lease.id, issued_at: lease.issued_at, view: self.view(item, link) }
-            }
-            (Err(standing), Some((item, link))) => Reply::Stands { standing, view: self.view(item, link) },
+            (Ok(lease), Some((item, link))) => Reply::Leased {
+                lease: lease.id,
+                issued_at: lease.issued_at,
+                view: self.view(item, link),
+            },
+            (Err(standing), Some((item, link))) => Reply::Stands {
+                standing,
+                view: self.view(item, link),
+            },
             (_, None) => Reply::Unknown,
         }
     }
@@ -363,20 +428,30 @@ impl Order {
         key: &LeaseKey,
         act: impl FnOnce(&mut Link) -> Result<Option<u64>, LeaseRefusal>,
     ) -> Reply {
-        let Some(link) = self.find_mut(&key.jti) else { return Reply::Unknown };
+        let Some(link) = self.find_mut(&key.jti) else {
+            return Reply::Unknown;
+        };
         match (act(link), self.find(&key.jti)) {
-            (Ok(delivers_at), Some((item, link))) => Reply::Holds { view: self.view(item, link), delivers_at },
+            (Ok(delivers_at), Some((item, link))) => Reply::Holds {
+                view: self.view(item, link),
+                delivers_at,
+            },
             (Err(refusal), _) => Reply::Refused(refusal),
             (_, None) => Reply::Unknown,
         }
     }
 
     fn find(&self, jti: &RandomId) -> Option<(&Item, &Link)> {
-        self.items.iter().find_map(|item| Some((item, item.links.iter().find(|link| link.jti == *jti)?)))
+        self.items
+            .iter()
+            .find_map(|item| Some((item, item.links.iter().find(|link| link.jti == *jti)?)))
     }
 
     fn find_mut(&mut self, jti: &RandomId) -> Option<&mut Link> {
-        self.items.iter_mut().flat_map(|item| &mut item.links).find(|link| link.jti == *jti)
+        self.items
+            .iter_mut()
+            .flat_map(|item| &mut item.links)
+            .find(|link| link.jti == *jti)
     }
 
     fn view(&self, item: &Item, link: &Link) -> LinkView {
@@ -397,7 +472,11 @@ impl Order {
 impl Item {
     fn new(new: NewItem, link_ttl_secs: i64, now: Timestamp) -> Self {
         let links = vec![Link::new(new.jti, now, link_ttl_secs)];
-        Self { product: new.product, license: new.license, links }
+        Self {
+            product: new.product,
+            license: new.license,
+            links,
+        }
     }
 }
 

@@ -40,7 +40,12 @@ impl MailState {
     /// A mail that is to be sent at once.
     #[must_use]
     pub fn due(now: Timestamp) -> Self {
-        Self { due_at: Some(now), attempts: 0, mail: None, sent_at: None }
+        Self {
+            due_at: Some(now),
+            attempts: 0,
+            mail: None,
+            sent_at: None,
+        }
     }
 
     /// When to try (again).
@@ -71,7 +76,9 @@ impl Order {
             return None;
         }
         let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
-        let pause = usize::try_from(state.attempts).ok().and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
+        let pause = usize::try_from(state.attempts)
+            .ok()
+            .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
         state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
         state.attempts = state.attempts.saturating_add(1);
         Some(MailJob {

@@ -18,24 +18,54 @@ fn recorded() -> Option<Order> {
 #[test]
 fn a_purchase_is_recorded_once() {
     let (first, reply) = decide(None, record(true), PAID_AT);
-    assert_eq!(reply, Reply::Recorded { new: true, purchase: purchase() });
+    assert_eq!(
+        reply,
+        Reply::Recorded {
+            new: true,
+            purchase: purchase()
+        }
+    );
     let mut again = record(true);
-    if let Command::Record { purchase, items, .. } = &mut again {
+    if let Command::Record {
+        purchase, items, ..
+    } = &mut again
+    {
         purchase.buyer.email = "eve@example.com".to_owned();
         items[0].jti = id(99);
     }
     let (second, reply) = decide(first.clone(), again, PAID_AT.plus_secs(5));
-    assert_eq!(reply, Reply::Recorded { new: false, purchase: purchase() });
+    assert_eq!(
+        reply,
+        Reply::Recorded {
+            new: false,
+            purchase: purchase()
+        }
+    );
     assert_eq!(first, second);
 }
 
 #[test]
 fn nothing_but_a_purchase_makes_an_order() {
-    let key = LeaseKey { jti: id(1), lease: id(2), browser: browser(1) };
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(2),
+        browser: browser(1),
+    };
     for command in [
-        Command::Look { jti: id(1), browser: None },
-        Command::Redeem { jti: id(1), browser: browser(1), lease: id(2) },
-        Command::Issue { product: None, jti: id(1), link_ttl_secs: 1 },
+        Command::Look {
+            jti: id(1),
+            browser: None,
+        },
+        Command::Redeem {
+            jti: id(1),
+            browser: browser(1),
+            lease: id(2),
+        },
+        Command::Issue {
+            product: None,
+            jti: id(1),
+            link_ttl_secs: 1,
+        },
         Command::Open(key),
         Command::StartMail,
         Command::MailSent,
@@ -47,10 +77,30 @@ fn nothing_but_a_purchase_makes_an_order() {
 #[test]
 fn looking_changes_nothing() {
     let order = recorded();
-    let (after, reply) = decide(order.clone(), Command::Look { jti: id(1), browser: Some(browser(1)) }, PAID_AT);
+    let (after, reply) = decide(
+        order.clone(),
+        Command::Look {
+            jti: id(1),
+            browser: Some(browser(1)),
+        },
+        PAID_AT,
+    );
     assert_eq!(after, order);
-    assert_eq!(reply, Reply::Stands { standing: Standing::Ready, view: fixtures::view() });
-    let (after, reply) = decide(order.clone(), Command::Look { jti: id(7), browser: None }, PAID_AT);
+    assert_eq!(
+        reply,
+        Reply::Stands {
+            standing: Standing::Ready,
+            view: fixtures::view()
+        }
+    );
+    let (after, reply) = decide(
+        order.clone(),
+        Command::Look {
+            jti: id(7),
+            browser: None,
+        },
+        PAID_AT,
+    );
     assert_eq!((after, reply), (order, Reply::Unknown));
 }
 
@@ -59,11 +109,18 @@ fn of_fifty_browsers_one_gets_the_lease() {
     let mut order = recorded();
     let mut won = 0;
     for n in 0..50 {
-        let redeem = Command::Redeem { jti: id(1), browser: browser(n), lease: id(100 + n) };
+        let redeem = Command::Redeem {
+            jti: id(1),
+            browser: browser(n),
+            lease: id(100 + n),
+        };
         let (after, reply) = decide(order, redeem, PAID_AT);
         match reply {
             Reply::Leased { .. } => won += 1,
-            Reply::Stands { standing: Standing::InProgress { retry_after_secs }, .. } => assert_eq!(retry_after_secs, 60),
+            Reply::Stands {
+                standing: Standing::InProgress { retry_after_secs },
+                ..
+            } => assert_eq!(retry_after_secs, 60),
             other => panic!("{other:?}"),
         }
         order = after;
@@ -73,7 +130,11 @@ fn of_fifty_browsers_one_gets_the_lease() {
 
 #[test]
 fn the_operator_gets_the_link_that_works_or_a_new_one() {
-    let issue = |jti| Command::Issue { product: None, jti: id(jti), link_ttl_secs: TTL_SECS };
+    let issue = |jti| Command::Issue {
+        product: None,
+        jti: id(jti),
+        link_ttl_secs: TTL_SECS,
+    };
     let jti_of = |reply: Reply| match reply {
         Reply::Issued(view) => view.jti,
         other => panic!("{other:?}"),
@@ -83,16 +144,46 @@ fn the_operator_gets_the_link_that_works_or_a_new_one() {
     let later = PAID_AT.plus_secs(TTL_SECS);
     let (order, reply) = decide(order, issue(3), later);
     assert_eq!(jti_of(reply), id(3));
-    let (order, reply) = decide(order, Command::Look { jti: id(1), browser: None }, later);
-    assert!(matches!(reply, Reply::Stands { standing: Standing::Superseded, .. }));
-    let (_, reply) = decide(order, Command::Look { jti: id(3), browser: None }, later);
-    assert!(matches!(reply, Reply::Stands { standing: Standing::Ready, .. }));
+    let (order, reply) = decide(
+        order,
+        Command::Look {
+            jti: id(1),
+            browser: None,
+        },
+        later,
+    );
+    assert!(matches!(
+        reply,
+        Reply::Stands {
+            standing: Standing::Superseded,
+            ..
+        }
+    ));
+    let (_, reply) = decide(
+        order,
+        Command::Look {
+            jti: id(3),
+            browser: None,
+        },
+        later,
+    );
+    assert!(matches!(
+        reply,
+        Reply::Stands {
+            standing: Standing::Ready,
+            ..
+        }
+    ));
 }
 
 #[test]
 fn a_product_that_was_not_bought_has_no_link() {
     let other = ProductId::parse("other").unwrap();
-    let issue = Command::Issue { product: Some(other), jti: id(2), link_ttl_secs: TTL_SECS };
+    let issue = Command::Issue {
+        product: Some(other),
+        jti: id(2),
+        link_ttl_secs: TTL_SECS,
+    };
     assert_eq!(decide(recorded(), issue, PAID_AT).1, Reply::NoSuchItem);
 }
 
@@ -100,20 +191,32 @@ fn a_product_that_was_not_bought_has_no_link() {
 fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
     let mut order = recorded();
     let mut now = PAID_AT;
-    for (attempt, pause) in RETRY_PAUSES_SECS.iter().chain(&[4 * 3_600, 4 * 3_600]).enumerate() {
+    for (attempt, pause) in RETRY_PAUSES_SECS
+        .iter()
+        .chain(&[4 * 3_600, 4 * 3_600])
+        .enumerate()
+    {
         assert_eq!(order.as_ref().unwrap().next_alarm(), Some(now));
         let (after, reply) = decide(order, Command::StartMail, now);
-        let Reply::MailJob(Some(job)) = reply else { panic!("{reply:?}") };
+        let Reply::MailJob(Some(job)) = reply else {
+            panic!("{reply:?}")
+        };
         assert_eq!(usize::try_from(job.attempt).unwrap(), attempt + 1);
         assert_eq!(job.idempotency_key, "links/cs_test_1");
         // Nothing is due before the pause is over.
-        assert_eq!(decide(after.clone(), Command::StartMail, now).1, Reply::MailJob(None));
+        assert_eq!(
+            decide(after.clone(), Command::StartMail, now).1,
+            Reply::MailJob(None)
+        );
         now = now.plus_secs(*pause);
         order = after;
     }
     let (order, _) = decide(order, Command::MailSent, now);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
-    assert_eq!(decide(order, Command::StartMail, now.plus_secs(99_999)).1, Reply::MailJob(None));
+    assert_eq!(
+        decide(order, Command::StartMail, now.plus_secs(99_999)).1,
+        Reply::MailJob(None)
+    );
 }
 
 #[test]
@@ -125,9 +228,23 @@ fn every_attempt_sends_the_text_of_the_first() {
         html: String::new(),
         links: Vec::new(),
     };
-    let (order, _) = decide(recorded(), Command::KeepMail { mail: mail("first") }, PAID_AT);
-    let (order, _) = decide(order, Command::KeepMail { mail: mail("second") }, PAID_AT);
-    let Reply::MailJob(Some(job)) = decide(order, Command::StartMail, PAID_AT).1 else { panic!() };
+    let (order, _) = decide(
+        recorded(),
+        Command::KeepMail {
+            mail: mail("first"),
+        },
+        PAID_AT,
+    );
+    let (order, _) = decide(
+        order,
+        Command::KeepMail {
+            mail: mail("second"),
+        },
+        PAID_AT,
+    );
+    let Reply::MailJob(Some(job)) = decide(order, Command::StartMail, PAID_AT).1 else {
+        panic!()
+    };
     assert_eq!(job.mail, Some(mail("first")));
 }
 
@@ -135,7 +252,10 @@ fn every_attempt_sends_the_text_of_the_first() {
 fn a_purchase_made_elsewhere_sends_no_mail() {
     let (order, _) = decide(None, record(false), PAID_AT);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
-    assert_eq!(decide(order, Command::StartMail, PAID_AT).1, Reply::MailJob(None));
+    assert_eq!(
+        decide(order, Command::StartMail, PAID_AT).1,
+        Reply::MailJob(None)
+    );
 }
 
 #[test]

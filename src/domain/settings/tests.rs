@@ -1,6 +1,7 @@
 use super::*;
 
-const PRODUCTS: &str = r#"[{"id":"demo","name":"Demo","version":"1.0","archive":"demo.zip","filename":"demo.zip"}]"#;
+const PRODUCTS: &str =
+    r#"[{"id":"demo","name":"Demo","version":"1.0","archive":"demo.zip","filename":"demo.zip"}]"#;
 
 fn good(name: &str) -> Option<String> {
     let value = match name {
@@ -19,7 +20,13 @@ fn good(name: &str) -> Option<String> {
 }
 
 fn with<'a>(name: &'a str, value: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
-    move |wanted| if wanted == name { Some(value.to_owned()) } else { good(wanted) }
+    move |wanted| {
+        if wanted == name {
+            Some(value.to_owned())
+        } else {
+            good(wanted)
+        }
+    }
 }
 
 fn errors(read: impl Fn(&str) -> Option<String>) -> Vec<String> {
@@ -32,7 +39,13 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(settings.link_ttl_secs, 24 * 3_600);
     assert_eq!(settings.public_url, None);
     assert_eq!(settings.products[0].filename, "demo.zip");
-    assert_eq!(settings.product(&ProductId::parse("demo").unwrap()).unwrap().name, "Demo");
+    assert_eq!(
+        settings
+            .product(&ProductId::parse("demo").unwrap())
+            .unwrap()
+            .name,
+        "Demo"
+    );
 }
 
 #[test]
@@ -53,10 +66,19 @@ fn production_unless_it_says_development() {
 fn everything_that_is_missing_is_said_at_once() {
     let said = errors(|_| None).join("\n");
     for name in [
-        "STRIPE_WEBHOOK_SECRET", "STRIPE_API_KEY", "LINK_KEYS", "ADMIN_TOKEN", "MAIL_PROVIDER", "SHOP_NAME",
-        "SUPPORT_EMAIL", "PRODUCTS",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_API_KEY",
+        "LINK_KEYS",
+        "ADMIN_TOKEN",
+        "MAIL_PROVIDER",
+        "SHOP_NAME",
+        "SUPPORT_EMAIL",
+        "PRODUCTS",
     ] {
-        assert!(said.contains(&format!("{name} is missing")), "{name}: {said}");
+        assert!(
+            said.contains(&format!("{name} is missing")),
+            "{name}: {said}"
+        );
     }
 }
 
@@ -83,7 +105,10 @@ fn each_bad_value_is_named_and_not_shown() {
         let said = errors(with(name, value));
         assert_eq!(said.len(), 1, "{name}={value}: {said:?}");
         assert!(said[0].starts_with(name), "{said:?}");
-        assert!(name != "ADMIN_TOKEN" || !said[0].contains(value), "{said:?}");
+        assert!(
+            name != "ADMIN_TOKEN" || !said[0].contains(value),
+            "{said:?}"
+        );
         assert!(!said[0].contains("0123456789"), "{said:?}");
     }
 }
@@ -96,11 +121,26 @@ fn products_name_the_field_and_its_rule() {
         (product(r#""id":"demo""#, r#""id":"de mo""#), "`id`"),
         (product(r#""name":"Demo""#, r#""name":"a\nb""#), "`name`"),
         (product(r#""version":"1.0""#, r#""version":1"#), "`version`"),
-        (product(r#""archive":"demo.zip""#, r#""archive":"templates/x""#), "`archive`"),
-        (product(r#""filename":"demo.zip""#, r#""filename":"../demo.zip""#), "`filename`"),
-        (product(r#""filename":"demo.zip""#, r#""filename":"demo.exe""#), "`filename`"),
-        (product(r#""id":"demo""#, r#""id":"demo","prize":1"#), "unknown field `prize`"),
-        (format!("[{0},{0}]", &PRODUCTS[1..PRODUCTS.len() - 1]), "another product"),
+        (
+            product(r#""archive":"demo.zip""#, r#""archive":"templates/x""#),
+            "`archive`",
+        ),
+        (
+            product(r#""filename":"demo.zip""#, r#""filename":"../demo.zip""#),
+            "`filename`",
+        ),
+        (
+            product(r#""filename":"demo.zip""#, r#""filename":"demo.exe""#),
+            "`filename`",
+        ),
+        (
+            product(r#""id":"demo""#, r#""id":"demo","prize":1"#),
+            "unknown field `prize`",
+        ),
+        (
+            format!("[{0},{0}]", &PRODUCTS[1..PRODUCTS.len() - 1]),
+            "another product",
+        ),
     ] {
         let said = errors(with("PRODUCTS", &raw));
         assert!(said.len() == 1 && said[0].contains(says), "{raw}: {said:?}");
@@ -110,18 +150,27 @@ fn products_name_the_field_and_its_rule() {
 #[test]
 fn production_takes_no_example_and_no_outbox() {
     let said = errors(with("ENVIRONMENT", "production")).join("\n");
-    assert!(said.contains("MAIL_PROVIDER is `outbox`") && said.contains("SUPPORT_EMAIL still"), "{said}");
+    assert!(
+        said.contains("MAIL_PROVIDER is `outbox`") && said.contains("SUPPORT_EMAIL still"),
+        "{said}"
+    );
 }
 
 #[test]
 fn an_unknown_environment_is_said_and_taken_for_production() {
     let said = errors(with("ENVIRONMENT", "staging")).join("\n");
-    assert!(said.contains("ENVIRONMENT takes") && said.contains("MAIL_PROVIDER is `outbox`"), "{said}");
+    assert!(
+        said.contains("ENVIRONMENT takes") && said.contains("MAIL_PROVIDER is `outbox`"),
+        "{said}"
+    );
 }
 
 #[test]
 fn several_webhook_secrets_while_one_is_rolled() {
     let two = "whsec_0123456789abcdef, whsec_fedcba9876543210";
     let settings = Settings::parse(with("STRIPE_WEBHOOK_SECRET", two)).unwrap();
-    assert_eq!(settings.webhook_secrets[1].expose(), "whsec_fedcba9876543210");
+    assert_eq!(
+        settings.webhook_secrets[1].expose(),
+        "whsec_fedcba9876543210"
+    );
 }

@@ -83,7 +83,8 @@ pub fn parse_event(body: &[u8]) -> Result<Event, EventError> {
     }
     match event.r#type.as_str() {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
-            let session = serde_json::from_value(event.data.object).map_err(|_| EventError::Malformed)?;
+            let session =
+                serde_json::from_value(event.data.object).map_err(|_| EventError::Malformed)?;
             parse_session(session, Timestamp::from_secs(event.created))
         }
         _ => Ok(Event::Ignored("event type")),
@@ -103,20 +104,36 @@ fn parse_session(session: RawSession, at: Timestamp) -> Result<Event, EventError
     if session.mode.as_deref() != Some("payment") {
         return Ok(Event::Ignored("session mode"));
     }
-    if !matches!(session.payment_status.as_deref(), Some("paid" | "no_payment_required")) {
+    if !matches!(
+        session.payment_status.as_deref(),
+        Some("paid" | "no_payment_required")
+    ) {
         return Ok(Event::Ignored("not paid yet"));
     }
-    let named = session.metadata.as_ref().and_then(|metadata| metadata.get("product"));
+    let named = session
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.get("product"));
     let Some(product) = named.and_then(|id| ProductId::parse(id.trim())) else {
         return Ok(Event::Ignored("no product of ours"));
     };
     let order = OrderId::from_session(&session.id).ok_or(EventError::SessionId)?;
     let customer = session.customer_details.unwrap_or_default();
     let collected = session.collected_information.unwrap_or_default();
-    let email = customer.email.as_deref().or(session.customer_email.as_deref());
+    let email = customer
+        .email
+        .as_deref()
+        .or(session.customer_email.as_deref());
     let buyer = Buyer {
-        name: first_readable([customer.individual_name, customer.name, collected.individual_name]),
-        organisation: first_readable([customer.business_name, collected.business_name]),
+        name: first_readable([
+            customer.individual_name.as_deref(),
+            customer.name.as_deref(),
+            collected.individual_name.as_deref(),
+        ]),
+        organisation: first_readable([
+            customer.business_name.as_deref(),
+            collected.business_name.as_deref(),
+        ]),
         email: email.and_then(text::email).ok_or(EventError::NoEmail)?,
     };
     Ok(Event::Paid(Box::new(Purchase {
@@ -128,13 +145,16 @@ fn parse_session(session: RawSession, at: Timestamp) -> Result<Event, EventError
     })))
 }
 
-fn first_readable<const N: usize>(candidates: [Option<String>; N]) -> Option<String> {
-    candidates.iter().find_map(|raw| text::clean_option(raw.as_deref()))
+fn first_readable<const N: usize>(candidates: [Option<&str>; N]) -> Option<String> {
+    candidates.into_iter().find_map(text::clean_option)
 }
 
 /// An expandable field: an id, or the whole object (<https://docs.stripe.com/api/expanding_objects>).
 fn id_of(field: &serde_json::Value) -> Option<String> {
-    field.as_str().or_else(|| field.get("id")?.as_str()).map(str::to_owned)
+    field
+        .as_str()
+        .or_else(|| field.get("id")?.as_str())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -182,7 +202,10 @@ mod tests {
 
     #[test]
     fn free_and_late_payments_count() {
-        assert!(matches!(session(|s| s["payment_status"] = json!("no_payment_required")), Ok(Event::Paid(_))));
+        assert!(matches!(
+            session(|s| s["payment_status"] = json!("no_payment_required")),
+            Ok(Event::Paid(_))
+        ));
         let late = event(|e| e["type"] = json!("checkout.session.async_payment_succeeded"));
         assert!(matches!(late, Ok(Event::Paid(_))));
     }
@@ -205,16 +228,41 @@ mod tests {
             assert!(matches!(result, Ok(Event::Ignored(_))), "{result:?}");
         }
         // Whatever an event of another type holds.
-        assert!(matches!(event(|e| { e["type"] = json!("x.y"); e["data"]["object"] = json!([1]); }), Ok(Event::Ignored(_))));
+        assert!(matches!(
+            event(|e| {
+                e["type"] = json!("x.y");
+                e["data"]["object"] = json!([1]);
+            }),
+            Ok(Event::Ignored(_))
+        ));
     }
 
     #[test]
     fn what_can_not_be_acted_on_is_an_error() {
-        assert_eq!(session(|s| s["customer_details"] = Value::Null), Err(EventError::NoEmail));
-        assert_eq!(session(|s| s["customer_details"]["email"] = json!("nobody")), Err(EventError::NoEmail));
-        assert_eq!(session(|s| s["id"] = json!("../etc")), Err(EventError::SessionId));
-        assert_eq!(session(|s| s["id"] = Value::Null), Err(EventError::Malformed));
-        for body in [&b""[..], b"{", b"[]", b"null", b"\xff", b"{\"object\":\"event\"}"] {
+        assert_eq!(
+            session(|s| s["customer_details"] = Value::Null),
+            Err(EventError::NoEmail)
+        );
+        assert_eq!(
+            session(|s| s["customer_details"]["email"] = json!("nobody")),
+            Err(EventError::NoEmail)
+        );
+        assert_eq!(
+            session(|s| s["id"] = json!("../etc")),
+            Err(EventError::SessionId)
+        );
+        assert_eq!(
+            session(|s| s["id"] = Value::Null),
+            Err(EventError::Malformed)
+        );
+        for body in [
+            &b""[..],
+            b"{",
+            b"[]",
+            b"null",
+            b"\xff",
+            b"{\"object\":\"event\"}",
+        ] {
             assert_eq!(parse_event(body), Err(EventError::Malformed));
         }
     }
@@ -223,15 +271,20 @@ mod tests {
     fn the_organisation_is_where_stripe_puts_it() {
         let details = purchase(|s| s["customer_details"]["business_name"] = json!("Engines\nLtd"));
         assert_eq!(details.buyer.organisation.as_deref(), Some("Engines Ltd"));
-        let collected = purchase(|s| s["collected_information"] = json!({ "business_name": "Engines Ltd" }));
+        let collected =
+            purchase(|s| s["collected_information"] = json!({ "business_name": "Engines Ltd" }));
         assert_eq!(collected.buyer.organisation.as_deref(), Some("Engines Ltd"));
     }
 
     #[test]
     fn an_expanded_payment_intent_is_the_same() {
-        let expanded = purchase(|s| s["payment_intent"] = json!({ "id": "pi_2", "object": "payment_intent" }));
+        let expanded =
+            purchase(|s| s["payment_intent"] = json!({ "id": "pi_2", "object": "payment_intent" }));
         assert_eq!(expanded.payment_intent.as_deref(), Some("pi_2"));
-        assert_eq!(purchase(|s| s["payment_intent"] = Value::Null).payment_intent, None);
+        assert_eq!(
+            purchase(|s| s["payment_intent"] = Value::Null).payment_intent,
+            None
+        );
     }
 
     #[test]

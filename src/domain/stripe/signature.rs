@@ -25,13 +25,20 @@ pub enum SignatureError {
 ///
 /// # Errors
 /// See [`SignatureError`]. Staleness is told only of a signature that holds, so that it tells a stranger nothing.
-pub fn verify(header: Option<&str>, body: &[u8], secrets: &[Secret], now: Timestamp) -> Result<(), SignatureError> {
+pub fn verify(
+    header: Option<&str>,
+    body: &[u8],
+    secrets: &[Secret],
+    now: Timestamp,
+) -> Result<(), SignatureError> {
     let (at, signatures) = parse_header(header.ok_or(SignatureError::Malformed)?)?;
     let mut signed = at.as_bytes().to_vec();
     signed.push(b'.');
     signed.extend_from_slice(body);
     let holds = secrets.iter().any(|secret| {
-        signatures.iter().any(|tag| verify_hmac_sha256(secret.expose().as_bytes(), &signed, tag))
+        signatures
+            .iter()
+            .any(|tag| verify_hmac_sha256(secret.expose().as_bytes(), &signed, tag))
     });
     if !holds {
         return Err(SignatureError::Mismatch);
@@ -47,7 +54,10 @@ pub fn verify(header: Option<&str>, body: &[u8], secrets: &[Secret], now: Timest
 fn parse_header(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
     let mut at = None;
     let mut signatures = Vec::new();
-    for (key, value) in header.split(',').filter_map(|item| item.trim().split_once('=')) {
+    for (key, value) in header
+        .split(',')
+        .filter_map(|item| item.trim().split_once('='))
+    {
         match key {
             // Two times would let one be signed and the other be checked.
             "t" if at.is_some() => return Err(SignatureError::Malformed),
@@ -56,7 +66,8 @@ fn parse_header(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
             _ => {}
         }
     }
-    let at = at.filter(|at| !at.is_empty() && at.len() <= 15 && at.bytes().all(|b| b.is_ascii_digit()));
+    let at =
+        at.filter(|at| !at.is_empty() && at.len() <= 15 && at.bytes().all(|b| b.is_ascii_digit()));
     match at {
         Some(at) if !signatures.is_empty() => Ok((at, signatures)),
         _ => Err(SignatureError::Malformed),
@@ -64,9 +75,19 @@ fn parse_header(header: &str) -> Result<(&str, Vec<[u8; 32]>), SignatureError> {
 }
 
 fn parse_hex(hex: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
+    let digits: Vec<u8> = hex
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+        .collect();
+    if digits.len() == 64 {
+        bytes.try_into().ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +107,10 @@ mod tests {
 
     #[test]
     fn the_golden_vector_holds() {
-        assert_eq!(check(&format!("t={AT},v1={V1}"), BODY, &[SECRET], AT), Ok(()));
+        assert_eq!(
+            check(&format!("t={AT},v1={V1}"), BODY, &[SECRET], AT),
+            Ok(())
+        );
     }
 
     #[test]
@@ -99,7 +123,11 @@ mod tests {
             format!("t={AT},v0=ignored,v1={V1},v2=whatever,scheme"),
             format!("t={AT}, v1={V1}"),
         ] {
-            assert_eq!(check(&header, BODY, &["whsec_other", SECRET], AT), Ok(()), "{header}");
+            assert_eq!(
+                check(&header, BODY, &["whsec_other", SECRET], AT),
+                Ok(()),
+                "{header}"
+            );
         }
     }
 
@@ -122,12 +150,21 @@ mod tests {
         let mut longer = BODY.to_vec();
         longer.push(b'\n');
         for body in [longer.as_slice(), &BODY[1..], b""] {
-            assert_eq!(check(&good, body, &[SECRET], AT), Err(SignatureError::Mismatch));
+            assert_eq!(
+                check(&good, body, &[SECRET], AT),
+                Err(SignatureError::Mismatch)
+            );
         }
-        assert_eq!(check(&good, BODY, &["whsec_test_secreT"], AT), Err(SignatureError::Mismatch));
+        assert_eq!(
+            check(&good, BODY, &["whsec_test_secreT"], AT),
+            Err(SignatureError::Mismatch)
+        );
         assert_eq!(check(&good, BODY, &[], AT), Err(SignatureError::Mismatch));
         let later = format!("t={},v1={V1}", AT + 1);
-        assert_eq!(check(&later, BODY, &[SECRET], AT), Err(SignatureError::Mismatch));
+        assert_eq!(
+            check(&later, BODY, &[SECRET], AT),
+            Err(SignatureError::Mismatch)
+        );
     }
 
     #[test]
@@ -146,8 +183,15 @@ mod tests {
             format!("t={AT},v1={V1}00"),
             format!("t={AT},v1={}", V1.replace('4', "é")),
         ] {
-            assert_eq!(check(&header, BODY, &[SECRET], AT), Err(SignatureError::Malformed), "{header}");
+            assert_eq!(
+                check(&header, BODY, &[SECRET], AT),
+                Err(SignatureError::Malformed),
+                "{header}"
+            );
         }
-        assert_eq!(verify(None, BODY, &[Secret::new(SECRET)], Timestamp::from_secs(AT)), Err(SignatureError::Malformed));
+        assert_eq!(
+            verify(None, BODY, &[Secret::new(SECRET)], Timestamp::from_secs(AT)),
+            Err(SignatureError::Malformed)
+        );
     }
 }

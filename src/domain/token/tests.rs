@@ -8,7 +8,14 @@ const NOW: Timestamp = fixtures::PAID_AT;
 
 fn claims() -> LinkClaims {
     let view = fixtures::view();
-    LinkClaims::new(view.order, view.buyer.email, view.product, view.jti, NOW, NOW.plus_secs(3_600))
+    LinkClaims::new(
+        view.order,
+        view.buyer.email,
+        view.product,
+        view.jti,
+        NOW,
+        NOW.plus_secs(3_600),
+    )
 }
 
 fn token() -> String {
@@ -49,9 +56,14 @@ fn a_link_round_trips_and_repeats() {
 #[test]
 fn link_format_unchanged() {
     let token = token();
-    let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+    let [head, payload, _] = token.split('.').collect::<Vec<_>>()[..] else {
+        panic!("{token}")
+    };
     let decode = |part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    assert_eq!(decode(head), r#"{"alg":"HS256","kid":"k1","typ":"bookplate-link+jwt"}"#);
+    assert_eq!(
+        decode(head),
+        r#"{"alg":"HS256","kid":"k1","typ":"bookplate-link+jwt"}"#
+    );
     assert_eq!(
         decode(payload),
         "{\"iss\":\"bookplate\",\"aud\":\"download\",\"sub\":\"cs_test_1\",\"email\":\"ada@example.com\",\"item\":\"demo\",\
@@ -72,10 +84,16 @@ fn the_time_is_checked_last_and_to_the_second() {
 
 #[test]
 fn no_algorithm_but_ours() {
-    for alg in ["none", "None", "NONE", "", "hs256", "HS384", "HS512", "RS256", "ES256"] {
+    for alg in [
+        "none", "None", "NONE", "", "hs256", "HS384", "HS512", "RS256", "ES256",
+    ] {
         let mut header = header();
         header["alg"] = json!(alg);
-        assert_eq!(verify(&signed(&header, &claims_json())), not_ours(JwtError::Algorithm), "{alg}");
+        assert_eq!(
+            verify(&signed(&header, &claims_json())),
+            not_ours(JwtError::Algorithm),
+            "{alg}"
+        );
     }
     let mut unsigned = header();
     unsigned["alg"] = json!("none");
@@ -95,18 +113,31 @@ fn no_other_key_kind_or_extension() {
     ] {
         let mut header = header();
         header[field] = value;
-        assert_eq!(verify(&signed(&header, &claims_json())), not_ours(error), "{field}");
+        assert_eq!(
+            verify(&signed(&header, &claims_json())),
+            not_ours(error),
+            "{field}"
+        );
     }
 }
 
 #[test]
 fn changed_claims_break_the_signature() {
     let token = token();
-    let [head, _, tag] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
-    for (field, value) in [("email", json!("eve@example.com")), ("exp", json!(9_999_999_999_i64)), ("item", json!("x"))] {
+    let [head, _, tag] = token.split('.').collect::<Vec<_>>()[..] else {
+        panic!("{token}")
+    };
+    for (field, value) in [
+        ("email", json!("eve@example.com")),
+        ("exp", json!(9_999_999_999_i64)),
+        ("item", json!("x")),
+    ] {
         let mut claims = claims_json();
         claims[field] = value;
-        let changed = format!("{head}.{}.{tag}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let changed = format!(
+            "{head}.{}.{tag}",
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        );
         assert_eq!(verify(&changed), not_ours(JwtError::Signature), "{field}");
     }
 }
@@ -124,7 +155,11 @@ fn signed_for_somebody_else_is_not_for_us() {
     ] {
         let mut claims = claims_json();
         claims[field] = value;
-        assert_eq!(verify(&signed(&header(), &claims)), not_ours(JwtError::Claims), "{field}");
+        assert_eq!(
+            verify(&signed(&header(), &claims)),
+            not_ours(JwtError::Claims),
+            "{field}"
+        );
     }
 }
 
@@ -138,7 +173,9 @@ fn every_truncation_and_every_flipped_bit_is_refused() {
         for bit in [1, 2, 4, 8, 16, 32] {
             let mut bytes = token.clone().into_bytes();
             bytes[at] ^= bit;
-            let Ok(changed) = String::from_utf8(bytes) else { continue };
+            let Ok(changed) = String::from_utf8(bytes) else {
+                continue;
+            };
             assert!(verify(&changed).is_err(), "byte {at}, bit {bit}");
         }
     }
@@ -147,7 +184,18 @@ fn every_truncation_and_every_flipped_bit_is_refused() {
 #[test]
 fn oversized_and_misshapen_tokens_are_refused_unread() {
     let long = format!("{}{}", token(), "A".repeat(2_048));
-    for bad in ["", ".", "..", "...", "a.b", "a.b.c", " ", "é.é.é", &format!("{}.x", token()), &long] {
+    for bad in [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        " ",
+        "é.é.é",
+        &format!("{}.x", token()),
+        &long,
+    ] {
         assert_eq!(verify(bad), not_ours(JwtError::Malformed), "{bad}");
     }
 }
@@ -155,23 +203,37 @@ fn oversized_and_misshapen_tokens_are_refused_unread() {
 #[test]
 fn an_older_key_verifies_and_the_first_signs() {
     let new = "k2:Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA";
-    let both = KeyRing::parse(&format!("{new},k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")).unwrap();
+    let both = KeyRing::parse(&format!(
+        "{new},k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+    ))
+    .unwrap();
     assert!(LinkClaims::verify(&both, &token(), NOW).is_ok());
     let renewed = claims().sign(&both).unwrap();
     assert_eq!(verify(&renewed), not_ours(JwtError::UnknownKey));
     let rotated = KeyRing::parse(new).unwrap();
     assert!(LinkClaims::verify(&rotated, &renewed, NOW).is_ok());
-    assert_eq!(LinkClaims::verify(&rotated, &token(), NOW), not_ours(JwtError::UnknownKey));
+    assert_eq!(
+        LinkClaims::verify(&rotated, &token(), NOW),
+        not_ours(JwtError::UnknownKey)
+    );
 }
 
 #[test]
 fn a_lease_is_no_link_and_a_link_no_lease() {
     let view = fixtures::view();
-    let lease = LeaseClaims { sub: view.order, jti: view.jti, lease: fixtures::id(2), iat: NOW };
+    let lease = LeaseClaims {
+        sub: view.order,
+        jti: view.jti,
+        lease: fixtures::id(2),
+        iat: NOW,
+    };
     let signed = lease.sign(&fixtures::keys()).unwrap();
     assert_eq!(LeaseClaims::verify(&fixtures::keys(), &signed), Ok(lease));
     assert_eq!(verify(&signed), not_ours(JwtError::Type));
-    assert_eq!(LeaseClaims::verify(&fixtures::keys(), &token()), Err(JwtError::Type));
+    assert_eq!(
+        LeaseClaims::verify(&fixtures::keys(), &token()),
+        Err(JwtError::Type)
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use pollster::block_on;
 use serde_json::json;
 
+use crate::domain::id::hex;
 use crate::domain::keys::hmac_sha256;
 use crate::domain::order::fixtures::PAID_AT;
 use crate::domain::stripe::SignatureError;
@@ -28,13 +29,22 @@ fn event() -> String {
 fn signed(town: &Town, body: &str) -> String {
     let at = town.now().as_secs();
     let tag = hmac_sha256(b"whsec_0123456789abcdef", format!("{at}.{body}").as_bytes());
-    let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={at},v1={hex}")
+    format!("t={at},v1={}", hex(&tag))
 }
 
 fn post(town: &Town, body: &str, signature: Option<&str>) -> Result<Received, Failure> {
-    let request = WebhookRequest { signature, body: body.as_bytes(), origin: "https://shop.example" };
-    block_on(receive(&town.settings, &town.orders, &town.random, request, town.now()))
+    let request = WebhookRequest {
+        signature,
+        body: body.as_bytes(),
+        origin: "https://shop.example",
+    };
+    block_on(receive(
+        &town.settings,
+        &town.orders,
+        &town.random,
+        request,
+        town.now(),
+    ))
 }
 
 fn buy(town: &Town) -> Result<Received, Failure> {
@@ -43,14 +53,26 @@ fn buy(town: &Town) -> Result<Received, Failure> {
 
 /// The alarm rings; the object dies at the `dies_at`-th time that it stores something.
 fn ring(town: &Town, dies_at: Option<u32>) -> Result<(), Failure> {
-    let referee = OnlyOrder { orders: &town.orders, dies_at, decisions: Cell::new(0) };
-    block_on(outbox::run(&town.settings, &referee, &town.mailer, &town.tombstones, town.now()))
+    let referee = OnlyOrder {
+        orders: &town.orders,
+        dies_at,
+        decisions: Cell::new(0),
+    };
+    block_on(outbox::run(
+        &town.settings,
+        &referee,
+        &town.mailer,
+        &town.tombstones,
+        town.now(),
+    ))
 }
 
 /// Rings until nothing is due any more, as the platform would.
 fn ring_on(town: &Town) {
     for _ in 0..100 {
-        let Some(at) = town.orders.only().next_alarm() else { return };
+        let Some(at) = town.orders.only().next_alarm() else {
+            return;
+        };
         town.wait(at.secs_since(town.now()).max(1));
         let _ = ring(town, None);
     }
@@ -79,10 +101,19 @@ fn what_is_not_signed_is_not_looked_at() {
         (event().replace("ada@", "eve@"), Some(good.clone())),
         ("not json".to_owned(), Some(good.clone())),
     ] {
-        assert!(matches!(post(&town, &body, signature.as_deref()), Err(Failure::Signature(_))), "{body}");
+        assert!(
+            matches!(
+                post(&town, &body, signature.as_deref()),
+                Err(Failure::Signature(_))
+            ),
+            "{body}"
+        );
     }
     town.wait(301);
-    assert!(matches!(post(&town, &event(), Some(&good)), Err(Failure::Signature(SignatureError::Stale))));
+    assert!(matches!(
+        post(&town, &event(), Some(&good)),
+        Err(Failure::Signature(SignatureError::Stale))
+    ));
     assert_eq!(town.orders.asked.get(), 0);
 }
 
@@ -90,20 +121,29 @@ fn what_is_not_signed_is_not_looked_at() {
 fn too_large_a_body_is_not_hashed() {
     let town = Town::new();
     let body = " ".repeat(512 * 1_024 + 1);
-    assert!(matches!(post(&town, &body, Some(&signed(&town, &body))), Err(Failure::TooLarge)));
+    assert!(matches!(
+        post(&town, &body, Some(&signed(&town, &body))),
+        Err(Failure::TooLarge)
+    ));
 }
 
 #[test]
 fn what_is_none_of_ours_leaves_no_trace() {
     let town = Town::new();
     let body = event().replace("checkout.session.completed", "invoice.paid");
-    assert!(matches!(post(&town, &body, Some(&signed(&town, &body))), Ok(Received::Ignored(_))));
+    assert!(matches!(
+        post(&town, &body, Some(&signed(&town, &body))),
+        Ok(Received::Ignored(_))
+    ));
     assert_eq!(town.orders.asked.get(), 0);
 }
 
 #[test]
 fn what_could_not_be_stored_is_sent_again_by_stripe() {
-    for (fault, then) in [(Fault::NotDone, Received::Recorded), (Fault::DoneButFailed, Received::Known)] {
+    for (fault, then) in [
+        (Fault::NotDone, Received::Recorded),
+        (Fault::DoneButFailed, Received::Known),
+    ] {
         let town = Town::new();
         town.orders.faults.borrow_mut().push_back(fault);
         assert_eq!(buy(&town).unwrap_err().problem().status, 503);
@@ -117,11 +157,20 @@ fn what_could_not_be_stored_is_sent_again_by_stripe() {
 fn a_provider_that_fails_is_tried_until_it_does_not() {
     let town = Town::new();
     buy(&town).unwrap();
-    let faults = [Fault::NotDone, Fault::DoneButFailed, Fault::NotDone, Fault::DoneButFailed, Fault::NotDone];
+    let faults = [
+        Fault::NotDone,
+        Fault::DoneButFailed,
+        Fault::NotDone,
+        Fault::DoneButFailed,
+        Fault::NotDone,
+    ];
     town.mailer.faults.borrow_mut().extend(faults);
     ring_on(&town);
     // The provider saw the same key and the same body each time: its user got one mail.
-    assert_eq!((town.mailer.calls.get(), town.mailer.sent.borrow().len()), (6, 1));
+    assert_eq!(
+        (town.mailer.calls.get(), town.mailer.sent.borrow().len()),
+        (6, 1)
+    );
 }
 
 #[test]

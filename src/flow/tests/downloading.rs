@@ -17,8 +17,19 @@ fn bought() -> (Town, String) {
     let town = Town::new();
     let body = br#"{"reference":"7","email":"ada@example.com","name":"Ada","product":"demo"}"#;
     let authorization = Some("Bearer 0123456789abcdef01234567");
-    let request = IssueRequest { authorization, body, origin: "https://shop.example" };
-    let link = block_on(issue(&town.settings, &town.orders, &town.random, request, PAID_AT)).unwrap();
+    let request = IssueRequest {
+        authorization,
+        body,
+        origin: "https://shop.example",
+    };
+    let link = block_on(issue(
+        &town.settings,
+        &town.orders,
+        &town.random,
+        request,
+        PAID_AT,
+    ))
+    .unwrap();
     let token = link.url.split_once("token=").unwrap().1.to_owned();
     (town, token)
 }
@@ -28,12 +39,18 @@ fn look(town: &Town, token: &str, who: u8) -> Result<String, Failure> {
 }
 
 fn redeem(town: &Town, token: &str, who: u8) -> Result<String, Failure> {
-    let location = block_on(town.world().redeem(token, browser(who), &town.random, town.now()))?;
+    let location = block_on(
+        town.world()
+            .redeem(token, browser(who), &town.random, town.now()),
+    )?;
     Ok(location.split_once("lease=").unwrap().1.to_owned())
 }
 
 fn open(town: &Town, lease: &str, who: Option<BrowserId>) -> Result<Opened, Failure> {
-    block_on(town.world().open(lease, who, Freshness::Remembered, town.now()))
+    block_on(
+        town.world()
+            .open(lease, who, Freshness::Remembered, town.now()),
+    )
 }
 
 /// Downloads the whole copy, as the pump would.
@@ -44,8 +61,23 @@ fn download(town: &Town, token: &str, who: u8) -> Vec<u8> {
     let begun = block_on(town.world().begin(&opened, 0..total, true, &town.random)).unwrap();
     assert!(begun.delivers_at.is_some());
     let (key, stream) = (opened.key.clone(), begun.stream);
-    block_on(town.orders.ask(&opened.order, Command::HandOver { key: key.clone(), stream: stream.clone() })).unwrap();
-    block_on(town.orders.ask(&opened.order, Command::Finish { key, stream, whole: true })).unwrap();
+    block_on(town.orders.ask(
+        &opened.order,
+        Command::HandOver {
+            key: key.clone(),
+            stream: stream.clone(),
+        },
+    ))
+    .unwrap();
+    block_on(town.orders.ask(
+        &opened.order,
+        Command::Finish {
+            key,
+            stream,
+            whole: true,
+        },
+    ))
+    .unwrap();
     bytes(town, &opened)
 }
 
@@ -56,7 +88,8 @@ fn bytes(town: &Town, opened: &Opened) -> Vec<u8> {
     for segment in opened.copy.plan.segments() {
         match segment {
             Segment::Base(range) => {
-                let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+                let range =
+                    usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
                 bytes.extend_from_slice(&base[range]);
             }
             Segment::Inline(inline) => bytes.extend_from_slice(inline),
@@ -67,7 +100,10 @@ fn bytes(town: &Town, opened: &Opened) -> Vec<u8> {
 
 fn names(zip: Vec<u8>) -> Vec<String> {
     let archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
-    archive.file_names().map(|name| name.unwrap().into_owned()).collect()
+    archive
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect()
 }
 
 fn standing(result: Result<impl std::fmt::Debug, Failure>) -> Standing {
@@ -83,7 +119,15 @@ fn a_click_gives_the_personal_copy() {
     let page = look(&town, &token, 1).unwrap();
     assert!(page.contains("Demo Product") && page.contains("Ada"));
     let zip = download(&town, &token, 1);
-    assert_eq!(names(zip), ["demo/a.txt", "demo/b.txt", "demo/LICENSE.txt", "demo/README.txt"]);
+    assert_eq!(
+        names(zip),
+        [
+            "demo/a.txt",
+            "demo/b.txt",
+            "demo/LICENSE.txt",
+            "demo/README.txt"
+        ]
+    );
 }
 
 #[test]
@@ -100,8 +144,18 @@ fn looking_a_hundred_times_changes_nothing() {
 fn the_second_browser_waits_and_then_is_too_late() {
     let (town, token) = bought();
     redeem(&town, &token, 1).unwrap();
-    assert_eq!(standing(redeem(&town, &token, 2)), Standing::InProgress { retry_after_secs: 60 });
-    assert_eq!(standing(look(&town, &token, 2)), Standing::InProgress { retry_after_secs: 60 });
+    assert_eq!(
+        standing(redeem(&town, &token, 2)),
+        Standing::InProgress {
+            retry_after_secs: 60
+        }
+    );
+    assert_eq!(
+        standing(look(&town, &token, 2)),
+        Standing::InProgress {
+            retry_after_secs: 60
+        }
+    );
     download(&town, &token, 1);
     assert_eq!(standing(redeem(&town, &token, 2)), Standing::Used(PAID_AT));
     assert!(redeem(&town, &token, 1).is_ok());
@@ -111,12 +165,24 @@ fn the_second_browser_waits_and_then_is_too_late() {
 fn a_forged_link_reaches_nobody() {
     let (town, token) = bought();
     let asked = town.orders.asked.get();
-    for forged in ["", "a.b.c", &token[..token.len() - 1], &token.replace('e', "f"), &"x".repeat(10_000)] {
+    for forged in [
+        "",
+        "a.b.c",
+        &token[..token.len() - 1],
+        &token.replace('e', "f"),
+        &"x".repeat(10_000),
+    ] {
         assert!(matches!(look(&town, forged, 1), Err(Failure::Link(_))));
         assert!(matches!(redeem(&town, forged, 1), Err(Failure::Link(_))));
-        assert!(matches!(open(&town, forged, Some(browser(1))), Err(Failure::Lease(_))));
+        assert!(matches!(
+            open(&town, forged, Some(browser(1))),
+            Err(Failure::Lease(_))
+        ));
     }
-    assert_eq!((town.orders.asked.get(), town.archives.reads.get()), (asked, 0));
+    assert_eq!(
+        (town.orders.asked.get(), town.archives.reads.get()),
+        (asked, 0)
+    );
 }
 
 #[test]
@@ -151,17 +217,32 @@ fn a_lease_is_its_browsers_alone() {
     let lease = redeem(&town, &token, 1).unwrap();
     for who in [None, Some(browser(2))] {
         let refused = open(&town, &lease, who);
-        assert!(matches!(refused, Err(Failure::Refused(LeaseRefusal::OtherBrowser))));
+        assert!(matches!(
+            refused,
+            Err(Failure::Refused(LeaseRefusal::OtherBrowser))
+        ));
     }
-    assert!(matches!(open(&town, &token, Some(browser(1))), Err(Failure::Lease(_))), "a link is no lease");
-    assert!(matches!(look(&town, &lease, 1), Err(Failure::Link(_))), "a lease is no link");
+    assert!(
+        matches!(
+            open(&town, &token, Some(browser(1))),
+            Err(Failure::Lease(_))
+        ),
+        "a link is no lease"
+    );
+    assert!(
+        matches!(look(&town, &lease, 1), Err(Failure::Link(_))),
+        "a lease is no link"
+    );
 }
 
 #[test]
 fn what_kv_knows_is_not_asked_of_the_order() {
     let (town, token) = bought();
     let jti = town.orders.only().items[0].links[0].jti.as_str().to_owned();
-    town.tombstones.buried.borrow_mut().insert(jti, (Tombstone::Used(PAID_AT), 60));
+    town.tombstones
+        .buried
+        .borrow_mut()
+        .insert(jti, (Tombstone::Used(PAID_AT), 60));
     let asked = town.orders.asked.get();
     assert_eq!(standing(look(&town, &token, 1)), Standing::Used(PAID_AT));
     assert_eq!(standing(redeem(&town, &token, 1)), Standing::Used(PAID_AT));
@@ -201,30 +282,57 @@ fn broken_and_repaired(name: &str, break_it: impl Fn(&Town), repair: impl Fn(&To
     }
     assert_eq!(town.orders.only(), before, "{name}: the link is as it was");
     repair(&town);
-    assert!(names(download(&town, &token, 1)).contains(&"demo/LICENSE.txt".to_owned()), "{name}");
+    assert!(
+        names(download(&town, &token, 1)).contains(&"demo/LICENSE.txt".to_owned()),
+        "{name}"
+    );
 }
 
 #[test]
 fn there_is_no_copy_without_its_licence() {
     let good = || archive(&[("demo/a.txt", "alpha")]);
     let mend = |town: &Town| town.archives.put("demo.zip", "v2", good());
-    broken_and_repaired("missing", |town| drop(town.archives.objects.borrow_mut().remove("demo.zip")), mend);
-    broken_and_repaired("no ZIP", |town| town.archives.put("demo.zip", "x", b"Hello, world".to_vec()), mend);
-    broken_and_repaired("empty", |town| town.archives.put("demo.zip", "x", Vec::new()), mend);
-    broken_and_repaired("cut", |town| town.archives.put("demo.zip", "x", good()[..50].to_vec()), mend);
+    broken_and_repaired(
+        "missing",
+        |town| drop(town.archives.objects.borrow_mut().remove("demo.zip")),
+        mend,
+    );
+    broken_and_repaired(
+        "no ZIP",
+        |town| town.archives.put("demo.zip", "x", b"Hello, world".to_vec()),
+        mend,
+    );
+    broken_and_repaired(
+        "empty",
+        |town| town.archives.put("demo.zip", "x", Vec::new()),
+        mend,
+    );
+    broken_and_repaired(
+        "cut",
+        |town| town.archives.put("demo.zip", "x", good()[..50].to_vec()),
+        mend,
+    );
     let key = "templates/demo/LICENSE.txt";
     broken_and_repaired(
         "text",
         |town| town.archives.put(key, "t", b"{{ licencee }}".to_vec()),
         |town| town.archives.put(key, "t", b"For {{ licensee }}".to_vec()),
     );
-    broken_and_repaired("storage down", |town| town.archives.down.set(true), |town| town.archives.down.set(false));
+    broken_and_repaired(
+        "storage down",
+        |town| town.archives.down.set(true),
+        |town| town.archives.down.set(false),
+    );
 }
 
 #[test]
 fn a_products_own_text_is_used() {
     let (town, token) = bought();
-    town.archives.put("templates/demo/LICENSE.txt", "t", b"Only for {{ licensee }}".to_vec());
+    town.archives.put(
+        "templates/demo/LICENSE.txt",
+        "t",
+        b"Only for {{ licensee }}".to_vec(),
+    );
     let zip = download(&town, &token, 1);
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let text = std::io::read_to_string(zip.by_name("demo/LICENSE.txt").unwrap()).unwrap();
@@ -245,10 +353,15 @@ fn a_new_release_is_seen_when_it_is_asked_for() {
     let (town, token) = bought();
     let lease = redeem(&town, &token, 1).unwrap();
     let old = open(&town, &lease, Some(browser(1))).unwrap();
-    town.archives.put("demo.zip", "v2", archive(&[("demo/new.txt", "new")]));
+    town.archives
+        .put("demo.zip", "v2", archive(&[("demo/new.txt", "new")]));
     let still_old = open(&town, &lease, Some(browser(1))).unwrap();
     assert_eq!(still_old.copy.info, old.copy.info);
-    let new = block_on(town.world().open(&lease, Some(browser(1)), Freshness::Now, town.now())).unwrap();
+    let new = block_on(
+        town.world()
+            .open(&lease, Some(browser(1)), Freshness::Now, town.now()),
+    )
+    .unwrap();
     assert_eq!(new.copy.info.etag, "v2");
     assert_ne!(new.copy.plan.etag(), old.copy.plan.etag());
 }
@@ -259,8 +372,18 @@ fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
     let (town, token) = bought();
     download(&town, &token, 1);
     let ring = |town: &Town| {
-        let referee = OnlyOrder { orders: &town.orders, dies_at: None, decisions: std::cell::Cell::default() };
-        block_on(crate::flow::outbox::run(&town.settings, &referee, &town.mailer, &town.tombstones, town.now()))
+        let referee = OnlyOrder {
+            orders: &town.orders,
+            dies_at: None,
+            decisions: std::cell::Cell::default(),
+        };
+        block_on(crate::flow::outbox::run(
+            &town.settings,
+            &referee,
+            &town.mailer,
+            &town.tombstones,
+            town.now(),
+        ))
     };
     ring(&town).unwrap();
     assert!(town.tombstones.buried.borrow().is_empty());
@@ -274,6 +397,9 @@ fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
     assert_eq!(town.orders.only().next_alarm(), None);
     let (tombstone, ttl_secs) = *town.tombstones.buried.borrow().values().next().unwrap();
     assert_eq!(tombstone, Tombstone::Used(PAID_AT));
-    assert!(ttl_secs > u64::try_from(TTL_SECS).unwrap() - 1_800, "past the link's expiry");
+    assert!(
+        ttl_secs > u64::try_from(TTL_SECS).unwrap() - 1_800,
+        "past the link's expiry"
+    );
     assert_eq!(standing(look(&town, &token, 1)), Standing::Used(PAID_AT));
 }

@@ -11,8 +11,18 @@ use crate::flow::links::{IssueRequest, IssuedLink, issue};
 const TOKEN: &str = "Bearer 0123456789abcdef01234567";
 
 fn ask(town: &Town, authorization: Option<&str>, body: &str) -> Result<IssuedLink, Failure> {
-    let request = IssueRequest { authorization, body: body.as_bytes(), origin: "https://shop.example" };
-    block_on(issue(&town.settings, &town.orders, &town.random, request, town.now()))
+    let request = IssueRequest {
+        authorization,
+        body: body.as_bytes(),
+        origin: "https://shop.example",
+    };
+    block_on(issue(
+        &town.settings,
+        &town.orders,
+        &town.random,
+        request,
+        town.now(),
+    ))
 }
 
 fn elsewhere() -> Value {
@@ -35,7 +45,10 @@ fn a_purchase_made_elsewhere_gets_a_link_and_no_mail() {
 fn the_same_reference_is_the_same_order() {
     let town = Town::new();
     let first = ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap();
-    assert_eq!(ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap(), first);
+    assert_eq!(
+        ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap(),
+        first
+    );
     town.wait(TTL_SECS);
     let renewed = ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap();
     assert_eq!(renewed.license_id, first.license_id);
@@ -49,7 +62,10 @@ fn the_same_reference_with_another_buyer_is_refused() {
     ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap();
     let mut other = elsewhere();
     other["email"] = json!("eve@example.com");
-    assert!(matches!(ask(&town, Some(TOKEN), &other.to_string()), Err(Failure::Conflict(_))));
+    assert!(matches!(
+        ask(&town, Some(TOKEN), &other.to_string()),
+        Err(Failure::Conflict(_))
+    ));
 }
 
 #[test]
@@ -65,10 +81,20 @@ fn nobody_without_the_token() {
         Some("0123456789abcdef01234567"),
     ] {
         let refused = ask(&town, authorization, &elsewhere().to_string());
-        assert!(matches!(refused, Err(Failure::Unauthorized)), "{authorization:?}");
+        assert!(
+            matches!(refused, Err(Failure::Unauthorized)),
+            "{authorization:?}"
+        );
     }
     assert_eq!(town.orders.asked.get(), 0);
-    assert!(ask(&town, Some("bearer  0123456789abcdef01234567"), &elsewhere().to_string()).is_ok());
+    assert!(
+        ask(
+            &town,
+            Some("bearer  0123456789abcdef01234567"),
+            &elsewhere().to_string()
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -109,7 +135,13 @@ fn bad_requests_say_what_would_be_right() {
 fn an_order_that_is_not_there_has_no_link() {
     let town = Town::new();
     let body = json!({ "session_id": "cs_test_404" }).to_string();
-    assert!(matches!(ask(&town, Some(TOKEN), &body), Err(Failure::NoSuchOrder)));
+    assert!(matches!(
+        ask(&town, Some(TOKEN), &body),
+        Err(Failure::NoSuchOrder)
+    ));
     let long = format!("{{\"session_id\":\"{}\"}}", "x".repeat(20_000));
-    assert!(matches!(ask(&town, Some(TOKEN), &long), Err(Failure::TooLarge)));
+    assert!(matches!(
+        ask(&town, Some(TOKEN), &long),
+        Err(Failure::TooLarge)
+    ));
 }

@@ -7,12 +7,20 @@ fn at(secs: i64) -> Timestamp {
 
 /// All of a copy of 1,000 bytes from `first` on.
 fn from(first: u64) -> Request {
-    Request { range: first..1_000, open_ended: true, total: 1_000 }
+    Request {
+        range: first..1_000,
+        open_ended: true,
+        total: 1_000,
+    }
 }
 
 /// Exactly this much of it.
 fn only(range: Range<u64>) -> Request {
-    Request { range, open_ended: false, total: 1_000 }
+    Request {
+        range,
+        open_ended: false,
+        total: 1_000,
+    }
 }
 
 fn link() -> Link {
@@ -20,7 +28,11 @@ fn link() -> Link {
 }
 
 fn key(lease: u8, who: u8) -> LeaseKey {
-    LeaseKey { jti: id(1), lease: id(lease), browser: browser(who) }
+    LeaseKey {
+        jti: id(1),
+        lease: id(lease),
+        browser: browser(who),
+    }
 }
 
 /// Browser 1 redeemed at 0 s: lease 11.
@@ -33,7 +45,7 @@ fn leased() -> Link {
 /// Its stream 21 runs since 10 s.
 fn streaming() -> Link {
     let mut link = leased();
-    link.begin(&key(11, 1), id(21), from(0), at(10)).unwrap();
+    link.begin(&key(11, 1), id(21), &from(0), at(10)).unwrap();
     link
 }
 
@@ -56,29 +68,115 @@ fn delivered() -> Link {
 fn the_table() {
     let idle = LEASE_IDLE_SECS;
     let grace = STREAM_GRACE_SECS;
-    let waiting = |secs| Standing::InProgress { retry_after_secs: secs };
+    let waiting = |secs| Standing::InProgress {
+        retry_after_secs: secs,
+    };
     // State, when, how it stands for browser 1 and for browser 2.
     for (name, link, secs, same, other) in [
         ("issued", link(), 0, Standing::Ready, Standing::Ready),
-        ("issued", link(), TTL_SECS - 1, Standing::Ready, Standing::Ready),
-        ("expired", link(), TTL_SECS, Standing::Expired, Standing::Expired),
+        (
+            "issued",
+            link(),
+            TTL_SECS - 1,
+            Standing::Ready,
+            Standing::Ready,
+        ),
+        (
+            "expired",
+            link(),
+            TTL_SECS,
+            Standing::Expired,
+            Standing::Expired,
+        ),
         ("leased, no byte", leased(), 0, Standing::Yours, waiting(60)),
         ("leased, no byte", leased(), 59, Standing::Yours, waiting(1)),
-        ("leased, no byte", leased(), 60, Standing::Yours, Standing::Ready),
-        ("leased, no byte, idle", leased(), idle, Standing::Ready, Standing::Ready),
-        ("streaming", streaming(), 10, Standing::Yours, waiting(grace)),
-        ("streaming", streaming(), 9 + grace, Standing::Yours, waiting(1)),
-        ("finish was lost", streaming(), 10 + grace, Standing::Yours, Standing::Ready),
+        (
+            "leased, no byte",
+            leased(),
+            60,
+            Standing::Yours,
+            Standing::Ready,
+        ),
+        (
+            "leased, no byte, idle",
+            leased(),
+            idle,
+            Standing::Ready,
+            Standing::Ready,
+        ),
+        (
+            "streaming",
+            streaming(),
+            10,
+            Standing::Yours,
+            waiting(grace),
+        ),
+        (
+            "streaming",
+            streaming(),
+            9 + grace,
+            Standing::Yours,
+            waiting(1),
+        ),
+        (
+            "finish was lost",
+            streaming(),
+            10 + grace,
+            Standing::Yours,
+            Standing::Ready,
+        ),
         ("broken", broken(), 20, Standing::Yours, Standing::Ready),
-        ("broken", broken(), 19 + idle, Standing::Yours, Standing::Ready),
-        ("broken, idle", broken(), 20 + idle, Standing::Ready, Standing::Ready),
-        ("delivered", delivered(), 21, Standing::Yours, Standing::Used(at(20))),
-        ("delivered, idle", delivered(), 20 + idle, Standing::Used(at(20)), Standing::Used(at(20))),
-        ("delivered, expired", delivered(), TTL_SECS, Standing::Used(at(20)), Standing::Used(at(20))),
+        (
+            "broken",
+            broken(),
+            19 + idle,
+            Standing::Yours,
+            Standing::Ready,
+        ),
+        (
+            "broken, idle",
+            broken(),
+            20 + idle,
+            Standing::Ready,
+            Standing::Ready,
+        ),
+        (
+            "delivered",
+            delivered(),
+            21,
+            Standing::Yours,
+            Standing::Used(at(20)),
+        ),
+        (
+            "delivered, idle",
+            delivered(),
+            20 + idle,
+            Standing::Used(at(20)),
+            Standing::Used(at(20)),
+        ),
+        (
+            "delivered, expired",
+            delivered(),
+            TTL_SECS,
+            Standing::Used(at(20)),
+            Standing::Used(at(20)),
+        ),
     ] {
-        assert_eq!(link.standing(Some(&browser(1)), at(secs)), same, "{name} at {secs}, same browser");
-        assert_eq!(link.standing(Some(&browser(2)), at(secs)), other, "{name} at {secs}, another");
-        assert_eq!(link.standing(None, at(secs)), other, "{name} at {secs}, unknown");
+        assert_eq!(
+            link.standing(Some(&browser(1)), at(secs)),
+            same,
+            "{name} at {secs}, same browser"
+        );
+        assert_eq!(
+            link.standing(Some(&browser(2)), at(secs)),
+            other,
+            "{name} at {secs}, another"
+        );
+        assert_eq!(
+            link.standing(None, at(secs)),
+            other,
+            "{name} at {secs}, unknown"
+        );
     }
 }
 
@@ -94,9 +192,18 @@ fn the_same_browser_gets_its_lease_back() {
 fn a_lease_goes_on_past_the_links_expiry() {
     let mut link = link();
     link.redeem(browser(1), id(11), at(TTL_SECS - 1)).unwrap();
-    assert_eq!(link.standing(Some(&browser(1)), at(TTL_SECS + 60)), Standing::Yours);
-    assert!(link.begin(&key(11, 1), id(21), from(0), at(TTL_SECS + 60)).is_ok());
-    assert_eq!(link.standing(Some(&browser(2)), at(TTL_SECS + 60)), Standing::Expired);
+    assert_eq!(
+        link.standing(Some(&browser(1)), at(TTL_SECS + 60)),
+        Standing::Yours
+    );
+    assert!(
+        link.begin(&key(11, 1), id(21), &from(0), at(TTL_SECS + 60))
+            .is_ok()
+    );
+    assert_eq!(
+        link.standing(Some(&browser(2)), at(TTL_SECS + 60)),
+        Standing::Expired
+    );
 }
 
 #[test]
@@ -104,18 +211,33 @@ fn a_new_lease_kills_the_old_one() {
     let mut link = broken();
     assert_eq!(link.redeem(browser(2), id(12), at(30)).unwrap().id, id(12));
     for act in [Link::heartbeat, Link::hand_over] {
-        assert_eq!(act(&mut link, &key(11, 1), &id(21), at(31)), Err(LeaseRefusal::Over));
+        assert_eq!(
+            act(&mut link, &key(11, 1), &id(21), at(31)),
+            Err(LeaseRefusal::Over)
+        );
     }
-    assert_eq!(link.finish(&key(11, 1), &id(21), true, at(31)), Err(LeaseRefusal::Over));
-    assert_eq!(link.begin(&key(11, 1), id(22), from(0), at(31)), Err(LeaseRefusal::Over));
+    assert_eq!(
+        link.finish(&key(11, 1), &id(21), true, at(31)),
+        Err(LeaseRefusal::Over)
+    );
+    assert_eq!(
+        link.begin(&key(11, 1), id(22), &from(0), at(31)),
+        Err(LeaseRefusal::Over)
+    );
     assert_eq!(link.delivered_at, None);
 }
 
 #[test]
 fn a_borrowed_lease_opens_nothing() {
     let mut link = leased();
-    assert_eq!(link.held(&key(11, 2), at(1)).err(), Some(LeaseRefusal::OtherBrowser));
-    assert_eq!(link.held(&key(12, 1), at(1)).err(), Some(LeaseRefusal::Over));
+    assert_eq!(
+        link.held(&key(11, 2), at(1)).err(),
+        Some(LeaseRefusal::OtherBrowser)
+    );
+    assert_eq!(
+        link.held(&key(12, 1), at(1)).err(),
+        Some(LeaseRefusal::Over)
+    );
     assert!(link.held(&key(11, 1), at(1)).is_ok());
 }
 
@@ -123,8 +245,12 @@ fn a_borrowed_lease_opens_nothing() {
 fn a_heartbeat_keeps_a_slow_download_alive() {
     let mut link = streaming();
     for minutes in 0..120 {
-        link.heartbeat(&key(11, 1), &id(21), at(minutes * 120)).unwrap();
-        assert!(matches!(link.standing(None, at(minutes * 120 + 119)), Standing::InProgress { .. }));
+        link.heartbeat(&key(11, 1), &id(21), at(minutes * 120))
+            .unwrap();
+        assert!(matches!(
+            link.standing(None, at(minutes * 120 + 119)),
+            Standing::InProgress { .. }
+        ));
     }
 }
 
@@ -133,10 +259,14 @@ fn a_scanner_costs_a_minute_and_not_the_file() {
     let mut link = link();
     for scanner in 0..100_u8 {
         let now = at(i64::from(scanner) * ABANDONED_AFTER_SECS);
-        link.redeem(browser(100 + scanner), id(scanner), now).unwrap();
+        link.redeem(browser(100 + scanner), id(scanner), now)
+            .unwrap();
     }
     assert_eq!(link.sending_leases, 0);
-    assert_eq!(link.standing(Some(&browser(1)), at(100 * ABANDONED_AFTER_SECS)), Standing::Ready);
+    assert_eq!(
+        link.standing(Some(&browser(1)), at(100 * ABANDONED_AFTER_SECS)),
+        Standing::Ready
+    );
 }
 
 #[test]
@@ -145,10 +275,15 @@ fn five_downloads_may_break_off_not_six() {
     for who in 0..5_u8 {
         let now = at(i64::from(who) * 10);
         link.redeem(browser(who), id(who), now).unwrap();
-        link.begin(&key(who, who), id(50 + who), from(0), now).unwrap();
-        link.finish(&key(who, who), &id(50 + who), false, now).unwrap();
+        link.begin(&key(who, who), id(50 + who), &from(0), now)
+            .unwrap();
+        link.finish(&key(who, who), &id(50 + who), false, now)
+            .unwrap();
     }
-    assert_eq!(link.redeem(browser(9), id(9), at(50)).err(), Some(Standing::Exhausted));
+    assert_eq!(
+        link.redeem(browser(9), id(9), at(50)).err(),
+        Some(Standing::Exhausted)
+    );
     assert_eq!(link.standing(Some(&browser(4)), at(50)), Standing::Yours);
 }
 
@@ -156,13 +291,25 @@ fn five_downloads_may_break_off_not_six() {
 fn requests_are_bounded() {
     let mut link = leased();
     for n in 0..MAX_EARLY_REQUESTS {
-        link.begin(&key(11, 1), id(21), only(u64::from(n)..u64::from(n) + 1), at(1)).unwrap();
+        link.begin(
+            &key(11, 1),
+            id(21),
+            &only(u64::from(n)..u64::from(n) + 1),
+            at(1),
+        )
+        .unwrap();
     }
-    assert_eq!(link.begin(&key(11, 1), id(21), from(499), at(1)), Err(LeaseRefusal::TooManyRequests));
+    assert_eq!(
+        link.begin(&key(11, 1), id(21), &from(499), at(1)),
+        Err(LeaseRefusal::TooManyRequests)
+    );
     for _ in MAX_EARLY_REQUESTS..MAX_REQUESTS {
-        link.begin(&key(11, 1), id(21), from(500), at(1)).unwrap();
+        link.begin(&key(11, 1), id(21), &from(500), at(1)).unwrap();
     }
-    assert_eq!(link.begin(&key(11, 1), id(21), from(999), at(1)), Err(LeaseRefusal::TooManyRequests));
+    assert_eq!(
+        link.begin(&key(11, 1), id(21), &from(999), at(1)),
+        Err(LeaseRefusal::TooManyRequests)
+    );
 }
 
 /// Asks for each of these, to its end or broken off, and tells where each would be a delivery.
@@ -171,7 +318,7 @@ fn deliveries(requests: &[(Request, bool)]) -> Vec<Option<u64>> {
     requests
         .iter()
         .map(|(request, whole)| {
-            let delivers_at = link.begin(&key(11, 1), id(21), request.clone(), at(1)).unwrap();
+            let delivers_at = link.begin(&key(11, 1), id(21), request, at(1)).unwrap();
             link.finish(&key(11, 1), &id(21), *whole, at(1)).unwrap();
             delivers_at
         })
@@ -183,21 +330,73 @@ fn the_byte_that_makes_it_a_delivery() {
     let (whole, broken) = (true, false);
     for (name, requests, expected) in [
         ("all at once", vec![(from(0), whole)], vec![Some(949)]),
-        ("all but the first byte", vec![(from(1), whole)], vec![Some(950)]),
+        (
+            "all but the first byte",
+            vec![(from(1), whole)],
+            vec![Some(950)],
+        ),
         ("94 %", vec![(only(0..949), whole)], vec![None]),
         ("95 %", vec![(only(0..950), whole)], vec![Some(949)]),
-        ("halves", vec![(only(0..500), whole), (only(500..1_000), whole)], vec![None, Some(949)]),
-        ("halves, the other way", vec![(only(500..1_000), whole), (only(0..500), whole)], vec![None, Some(449)]),
-        ("the same half twice", vec![(only(0..500), whole), (only(0..500), whole)], vec![None, None]),
-        ("one byte at the end", vec![(only(999..1_000), whole)], vec![None]),
-        ("resumed", vec![(from(0), broken), (from(100), whole)], vec![Some(949), Some(949)]),
-        ("resumed twice", vec![(from(0), broken), (from(100), broken), (from(90), whole)], vec![Some(949); 3]),
-        ("started again", vec![(from(0), broken), (from(0), whole)], vec![Some(949), Some(949)]),
+        (
+            "halves",
+            vec![(only(0..500), whole), (only(500..1_000), whole)],
+            vec![None, Some(949)],
+        ),
+        (
+            "halves, the other way",
+            vec![(only(500..1_000), whole), (only(0..500), whole)],
+            vec![None, Some(449)],
+        ),
+        (
+            "the same half twice",
+            vec![(only(0..500), whole), (only(0..500), whole)],
+            vec![None, None],
+        ),
+        (
+            "one byte at the end",
+            vec![(only(999..1_000), whole)],
+            vec![None],
+        ),
+        (
+            "resumed",
+            vec![(from(0), broken), (from(100), whole)],
+            vec![Some(949), Some(949)],
+        ),
+        (
+            "resumed twice",
+            vec![(from(0), broken), (from(100), broken), (from(90), whole)],
+            vec![Some(949); 3],
+        ),
+        (
+            "started again",
+            vec![(from(0), broken), (from(0), whole)],
+            vec![Some(949), Some(949)],
+        ),
         // Stopping just before the count, then fetching the rest by ranges, does not help.
-        ("greedy", vec![(from(0), broken), (only(949..1_000), whole)], vec![Some(949), Some(949)]),
-        ("greedy, the other way", vec![(only(949..1_000), whole), (from(0), broken)], vec![None, Some(898)]),
-        ("forgetful", vec![(from(0), broken), (only(1..2), whole), (only(949..1_000), whole)], vec![Some(949), None, Some(949)]),
-        ("gaps are found", vec![(only(100..900), whole), (from(0), whole)], vec![None, Some(949)]),
+        (
+            "greedy",
+            vec![(from(0), broken), (only(949..1_000), whole)],
+            vec![Some(949), Some(949)],
+        ),
+        (
+            "greedy, the other way",
+            vec![(only(949..1_000), whole), (from(0), broken)],
+            vec![None, Some(898)],
+        ),
+        (
+            "forgetful",
+            vec![
+                (from(0), broken),
+                (only(1..2), whole),
+                (only(949..1_000), whole),
+            ],
+            vec![Some(949), None, Some(949)],
+        ),
+        (
+            "gaps are found",
+            vec![(only(100..900), whole), (from(0), whole)],
+            vec![None, Some(949)],
+        ),
     ] {
         assert_eq!(deliveries(&requests), expected, "{name}");
     }
@@ -205,14 +404,26 @@ fn the_byte_that_makes_it_a_delivery() {
 
 #[test]
 fn half_of_two_releases_is_no_copy() {
-    let next = Request { range: 900..1_100, open_ended: true, total: 1_100 };
-    let first = Request { range: 0..900, open_ended: false, total: 1_000 };
+    let next = Request {
+        range: 900..1_100,
+        open_ended: true,
+        total: 1_100,
+    };
+    let first = Request {
+        range: 0..900,
+        open_ended: false,
+        total: 1_000,
+    };
     assert_eq!(deliveries(&[(first, true), (next, true)]), [None, None]);
 }
 
 #[test]
 fn a_copy_of_one_byte_is_delivered_by_it() {
-    let request = Request { range: 0..1, open_ended: true, total: 1 };
+    let request = Request {
+        range: 0..1,
+        open_ended: true,
+        total: 1,
+    };
     assert_eq!(deliveries(&[(request, true)]), [Some(0)]);
 }
 
@@ -227,8 +438,14 @@ fn an_end_is_made_known_once_the_lease_is_over() {
     let mut link = streaming();
     link.supersede(at(30));
     assert_eq!(link.ends_at(), Some(at(30)));
-    assert_eq!(link.standing(Some(&browser(1)), at(30)), Standing::Superseded);
-    assert_eq!(link.heartbeat(&key(11, 1), &id(21), at(31)), Err(LeaseRefusal::Over));
+    assert_eq!(
+        link.standing(Some(&browser(1)), at(30)),
+        Standing::Superseded
+    );
+    assert_eq!(
+        link.heartbeat(&key(11, 1), &id(21), at(31)),
+        Err(LeaseRefusal::Over)
+    );
 }
 
 proptest::proptest! {
@@ -257,7 +474,7 @@ proptest::proptest! {
         for (a, b, open_ended, stop) in requests {
             let range = if open_ended { a..200 } else { a.min(b)..a.max(b) + 1 };
             let request = Request { range: range.clone(), open_ended, total: 200 };
-            let Ok(delivers_at) = link.begin(&key(11, 1), id(21), request, at(1)) else { break };
+            let Ok(delivers_at) = link.begin(&key(11, 1), id(21), &request, at(1)) else { break };
             let end = range.end.min(range.start + stop);
             range.clone().filter(|byte| *byte < end).for_each(|byte| has[usize::try_from(byte).unwrap()] = true);
             if delivers_at.is_some_and(|byte| byte < end) {

@@ -1,0 +1,110 @@
+//! What a request says: its headers, its query, its body up to a limit.
+
+use futures_util::StreamExt as _;
+use worker::{Context, Env, FormEntry, Method, Request, Url};
+
+use super::answer::Asked;
+use super::bindings::SystemRandom;
+use crate::domain::id::RandomId;
+use crate::flow::failure::Failure;
+use crate::flow::ports::{Randomness as _, Unavailable};
+
+/// The largest form that is read, in bytes: a token has 2 KiB at most.
+const MAX_FORM_BYTES: usize = 16 * 1_024;
+
+/// A request on its way through.
+pub(super) struct Call<'a> {
+    pub request: Request,
+    pub url: Url,
+    pub env: &'a Env,
+    pub ctx: &'a Context,
+    pub asked: &'a Asked,
+}
+
+/// People open links and pages; programs post. A program says that it reads JSON, a browser that it reads HTML.
+pub(super) fn wants_page(request: &Request, path: &str) -> bool {
+    let accept = header(request, "Accept").unwrap_or_default();
+    let for_people = ["/download", "/dev", "/recover", "/healthz"];
+    let read_by_people = for_people.iter().any(|prefix| path.starts_with(prefix));
+    accept.contains("text/html") || (read_by_people && !accept.contains("json"))
+}
+
+/// Cloudflare's name for the request, or one of ours where it gives none.
+pub(super) fn request_id(request: &Request) -> String {
+    let ray = header(request, "CF-Ray").filter(|ray| {
+        ray.len() <= 64 && ray.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    });
+    ray.unwrap_or_else(|| {
+        RandomId::from_random(&SystemRandom.draw())
+            .as_str()
+            .to_owned()
+    })
+}
+
+/// Refuses other methods than these.
+pub(super) fn only(
+    call: &Call<'_>,
+    methods: &[Method],
+    allowed: &'static str,
+) -> Result<(), Failure> {
+    if methods.contains(&call.request.method()) {
+        Ok(())
+    } else {
+        Err(Failure::Method(allowed))
+    }
+}
+
+/// A header's value, if there is one.
+pub(super) fn header(request: &Request, name: &str) -> Option<String> {
+    request.headers().get(name).ok().flatten()
+}
+
+/// The runtime refused something.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where map_err takes a function"
+)]
+pub(super) fn runtime(error: worker::Error) -> Failure {
+    Failure::Unavailable(Unavailable(error.to_string()))
+}
+
+/// A parameter of the query, decoded.
+pub(super) fn query(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The whole body, if it is no longer than `max_bytes`: what is longer is not read to its end.
+pub(super) async fn body(request: &mut Request, max_bytes: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    // A request without a body has no stream either.
+    let Ok(mut chunks) = request.stream() else {
+        return Ok(bytes);
+    };
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(&chunk.map_err(runtime)?);
+        if bytes.len() > max_bytes {
+            return Err(Failure::TooLarge);
+        }
+    }
+    Ok(bytes)
+}
+
+/// A field of a posted form, in either encoding of HTML forms.
+pub(super) async fn form_field(
+    request: &mut Request,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    let length = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
+    // Browsers say how long a form is. What does not say so could have any length.
+    if length.is_none_or(|length| length > MAX_FORM_BYTES) {
+        return Err(Failure::TooLarge);
+    }
+    let form = request.form_data().await;
+    let form = form.map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
+    Ok(match form.get(name) {
+        Some(FormEntry::Field(value)) => Some(value),
+        _ => None,
+    })
+}
