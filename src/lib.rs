@@ -1,4 +1,48 @@
 //! Bookplate: a paid Stripe checkout becomes a link that is good once, and the buyer's own copy of a ZIP.
+//!
+//! A bookplate is the slip inside a book that says whose copy it is. This Worker pastes one into every
+//! archive that a shop sells, while it streams from storage to the buyer.
+//!
+//! # The map
+//!
+//! | where | what | knows of |
+//! | --- | --- | --- |
+//! | [`domain`] | the rules: signatures, tokens, the one-time rule, the splice, texts | nothing but itself |
+//! | [`flow`] | the use cases, over the traits in [`flow::ports`] | `domain` |
+//! | `edge` | Cloudflare: routes, the Durable Object, R2, KV | both |
+//!
+//! The compiler holds the direction: `worker` is a dependency of the wasm32 target alone, and `edge` is
+//! compiled for that target alone. So `cargo test` runs all rules and use cases natively, in seconds.
+//!
+//! # The life of a purchase
+//!
+//! 1. Stripe posts an event. [`flow::webhook::receive`] verifies the signature over the raw body
+//!    ([`domain::stripe::verify`]), parses it, and records the purchase in its **order**. Then, and only then,
+//!    Stripe gets its 200.
+//! 2. The order is a Durable Object, one per Checkout Session, and the referee over it. [`domain::order::decide`]
+//!    is all that it knows: state and command in, state and reply out. The object loads, decides and stores
+//!    without an `await` between, so each decision is atomic.
+//! 3. Its alarm rings. [`flow::outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
+//!    a stable key, and tries again until that worked.
+//! 4. The buyer opens the link, a signed token ([`domain::token`]). [`flow::download::World::look`] shows the page
+//!    and changes nothing. KV is asked first: it may say no, but only the order may say yes.
+//! 5. The button redeems: [`domain::order::Link::redeem`] gives this browser, known by a random cookie, a
+//!    **lease**: a signed address of the copy.
+//! 6. The lease is opened: the base archive's index is read, or remembered; LICENSE.txt and README.txt are
+//!    rendered ([`domain::copy`]); [`domain::zip::Plan`] says where each byte of the copy comes from. If any of it fails, there
+//!    is an error page, and the link is as good as before.
+//! 7. The copy is streamed: ranges of the base natively from R2, our few hundred bytes between them. Before
+//!    the bytes go out that make it a delivery, the order is told, and the link is used up. A stream that
+//!    breaks off before frees it ([`domain::order::Link::begin`] says how that is counted).
+//! 8. Half an hour after the last sign of life the lease is over, and the order's alarm tells KV.
+//!
+//! # What holds, and where it is tested
+//!
+//! - Nothing unsigned is believed: `domain::token`, `domain::stripe`, `flow::tests::downloading`.
+//! - A link is good once, and only for a delivery: `domain::order::grant`, by its table and by properties.
+//! - One purchase, one mail, whatever dies in between: `flow::tests::buying`.
+//! - Every reader of ZIPs accepts the copy: `tests/zip_*.rs`.
+//! - All of it in the real runtime: `tests/e2e`, a story for each thing that somebody does.
 
 #![cfg_attr(
     test,

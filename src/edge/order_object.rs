@@ -37,10 +37,14 @@ impl DurableObject for Order {
             return Response::from_json(&stored);
         }
         let command: Command = serde_json::from_str(&request.text().await?)?;
-        let reply = self
-            .decide(command, bindings::now())
+        // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
+        let heals = matches!(command, Command::Record { .. });
+        let (reply, changed) = self
+            .decide_and_store(command, bindings::now())
             .map_err(in_runtime_words)?;
-        self.set_alarm(0).await?;
+        if changed || heals {
+            self.set_alarm(0).await?;
+        }
         Response::from_json(&reply)
     }
 
@@ -69,12 +73,7 @@ impl DurableObject for Order {
 
 impl Referee for Order {
     fn decide(&self, command: Command, now: Timestamp) -> std::result::Result<Reply, Unavailable> {
-        let before = self.load()?;
-        let (after, reply) = order::decide(before.clone(), command, now);
-        if let Some(order) = after.filter(|after| before.as_ref() != Some(after)) {
-            self.store(&order)?;
-        }
-        Ok(reply)
+        self.decide_and_store(command, now).map(|(reply, _)| reply)
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {
@@ -91,6 +90,21 @@ struct Row {
 }
 
 impl Order {
+    /// The answer, and whether anything changed.
+    fn decide_and_store(
+        &self,
+        command: Command,
+        now: Timestamp,
+    ) -> std::result::Result<(Reply, bool), Unavailable> {
+        let before = self.load()?;
+        let (after, reply) = order::decide(before.clone(), command, now);
+        let changed = after.filter(|after| before.as_ref() != Some(after));
+        if let Some(order) = &changed {
+            self.store(order)?;
+        }
+        Ok((reply, changed.is_some()))
+    }
+
     fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
         let sql = self.state.storage().sql();
         let create = "CREATE TABLE IF NOT EXISTS purchase (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)";
