@@ -4,7 +4,7 @@ use crate::oracle::assert_appended;
 use crate::readers::read_all;
 use crate::tools::{folder, has};
 use crate::{BASE_ETAG, NAMES, append, index, new_files, rendered};
-use bookplate::domain::zip::{EntryReader, Insertion, Plan, PlanError, verify};
+use bookplate::domain::zip::{EntryReader, Insertion, Plan, PlanError, Rejection, verify};
 use std::io::Cursor;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -173,7 +173,7 @@ fn what_readers_accepted_before_they_accept_after() {
                 "{name}"
             );
             assert_eq!(
-                verdict.problems.first().map(|problem| problem.code()),
+                verdict.problems.first().map(Rejection::code),
                 Some(code),
                 "{name}"
             );
@@ -309,7 +309,10 @@ fn write_tree(folder: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, contents).unwrap();
     };
-    let numbers: String = (0..20_000).map(|number| format!("{number}\n")).collect();
+    let numbers = (0..20_000)
+        .map(|number| number.to_string())
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut noise = 1_u64;
     let noise = std::iter::repeat_with(|| {
         noise = noise

@@ -63,18 +63,20 @@ impl<W: Write + Seek> Forge<W> {
         let (crc, compressed, uncompressed) = entry.stated.unwrap_or((crc, narrow, narrow));
         let deferred = entry.flags & 8 != 0;
         let wide_sizes = [size.to_le_bytes(), size.to_le_bytes()].concat();
-        let local_extra = match wide {
-            true => [&extra(1, &wide_sizes)[..], &entry.local_extra].concat(),
-            false => entry.local_extra.clone(),
+        let local_extra = if wide {
+            [&extra(1, &wide_sizes)[..], &entry.local_extra].concat()
+        } else {
+            entry.local_extra.clone()
         };
         let offset = self.at;
         let mut wide_central = if wide { wide_sizes } else { Vec::new() };
         if offset >= u64::from(u32::MAX) {
             wide_central.extend(offset.to_le_bytes());
         }
-        let central_extra = match wide_central.is_empty() {
-            true => entry.central_extra.clone(),
-            false => [&extra(1, &wide_central)[..], &entry.central_extra].concat(),
+        let central_extra = if wide_central.is_empty() {
+            entry.central_extra.clone()
+        } else {
+            [&extra(1, &wide_central)[..], &entry.central_extra].concat()
         };
         let version: u16 = if wide_central.is_empty() { 20 } else { 45 };
         let common = [version, entry.flags, entry.method, 0, 33];

@@ -5,7 +5,7 @@ use crate::readers::list_all;
 use crate::tools::folder;
 use crate::{BASE_ETAG, NAMES, new_files};
 use bookplate::domain::zip::{
-    ArchiveIndex, EntryReader, IndexReader, Insertion, Plan, Segment, verify,
+    ArchiveIndex, EntryReader, IndexReader, Insertion, Plan, Rejection, Segment, verify,
 };
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -172,7 +172,7 @@ fn cuts_in_large_directories() {
         .unwrap()
         .problems;
     assert_eq!(
-        problems.first().map(|problem| problem.code()),
+        problems.first().map(Rejection::code),
         Some("too-large-to-rewrite")
     );
     std::fs::remove_dir_all(folder).unwrap();

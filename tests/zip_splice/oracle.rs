@@ -36,7 +36,7 @@ pub(crate) fn entries(archive: impl Read + Seek) -> Vec<Seen> {
             crc: file.crc32(),
             size_bytes: file.size(),
             modified: format!("{:?}", file.last_modified()),
-            extra: file.extra_data().unwrap_or_default().to_vec(),
+            extra: file.extra_data().unwrap_or_default(),
             contents,
         }
     };

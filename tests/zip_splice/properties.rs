@@ -194,7 +194,7 @@ fn input_split_at_every_byte_gives_the_same() {
         })
         .to_vec();
     // A comment as long as can be leaves nothing but the end records in the first read.
-    let base = archive(&entries, &[b'.'; 65_535]);
+    let base = archive(&entries, &vec![b'.'; 65_535]);
     let expected = index(&base, &NAMES).unwrap();
     assert_eq!(expected.replaced().count(), 2);
     for chunk in 1..700 {

@@ -29,7 +29,7 @@ fn cut_index_format_unchanged() {
 fn memory_of_an_index_is_counted() {
     let plain = index(&archive(&[Entry::new("p/x", b"x")], b""), &NAMES).unwrap();
     let commented = index(
-        &archive(&[Entry::new("p/x", b"x")], &[b'-'; 60_000]),
+        &archive(&[Entry::new("p/x", b"x")], &vec![b'-'; 60_000]),
         &NAMES,
     )
     .unwrap();
