@@ -12,10 +12,9 @@ use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
-use crate::domain::zip::{ArchiveIndex, Rejection};
 use crate::flow::ports::{
     ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones,
-    Unavailable,
+    Unavailable, Verdict, Verdicts,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
@@ -32,11 +31,18 @@ const TEXTS_KEPT_SECS: i64 = 60;
 /// The largest text of a product's own, in bytes.
 const MAX_TEXT_BYTES: u64 = 64 * 1_024;
 
+/// Verdicts are kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
+const VERDICT_KEPT_SECS: u64 = 30 * 24 * 3_600;
+
+/// A longer verdict, in bytes of JSON, is not kept in KV: to parse it would cost more than to read the archive's
+/// directory again. Only an archive in which entries are replaced has one.
+const MAX_VERDICT_BYTES: usize = 256 * 1_024;
+
 /// What an isolate remembers. It holds no buyer's data, and nothing that is not read again, or on condition.
 #[derive(Default)]
 struct Remembered {
     archives: HashMap<String, ArchiveInfo>,
-    indexes: VecDeque<(String, Result<ArchiveIndex, Rejection>)>,
+    verdicts: VecDeque<(String, Verdict)>,
     texts: HashMap<ProductId, (Timestamp, Texts)>,
 }
 
@@ -203,10 +209,10 @@ impl Archives for ArchiveBucket {
     }
 }
 
-/// The ended links, in the namespace `LINKS`.
-pub(super) struct LinkTombstones(pub KvStore);
+/// The ended links and the verdicts on archives, in the namespace `LINKS`.
+pub(super) struct LinksKv(pub KvStore);
 
-impl Tombstones for LinkTombstones {
+impl Tombstones for LinksKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
         let read = self
             .0
@@ -236,6 +242,33 @@ impl Tombstones for LinkTombstones {
     }
 }
 
+impl Verdicts for LinksKv {
+    async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
+        let read = self.0.get(&verdict_key(info)).json().await;
+        read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
+        let json = serde_json::to_string(verdict).map_err(|error| unavailable("LINKS", &error))?;
+        if json.len() > MAX_VERDICT_BYTES {
+            return Ok(());
+        }
+        let put = self
+            .0
+            .put(&verdict_key(info), json)
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.expiration_ttl(VERDICT_KEPT_SECS)
+            .execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+}
+
+/// The number is the rules' version: a reader that judges otherwise, or stores another form, gets the next.
+fn verdict_key(info: &ArchiveInfo) -> String {
+    format!("archive:1:{}:{}", info.etag, info.size_bytes)
+}
+
 fn key_of(jti: &RandomId) -> String {
     format!("link:{}", jti.as_str())
 }
@@ -255,24 +288,28 @@ impl Memory for IsolateMemory {
         });
     }
 
-    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
+    fn verdict(&self, etag: &str) -> Option<Verdict> {
         REMEMBERED.with_borrow(|known| {
             known
-                .indexes
+                .verdicts
                 .iter()
                 .find(|(tag, _)| tag == etag)
-                .map(|(_, index)| index.clone())
+                .map(|(_, verdict)| verdict.clone())
         })
     }
 
     /// The oldest is forgotten first.
-    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>) {
+    fn keep_verdict(&self, etag: &str, verdict: &Verdict) {
         REMEMBERED.with_borrow_mut(|known| {
-            known.indexes.retain(|(tag, _)| tag != etag);
-            known.indexes.push_back((etag.to_owned(), index.clone()));
-            let mut bytes: usize = known.indexes.iter().map(|(_, index)| bytes_of(index)).sum();
+            known.verdicts.retain(|(tag, _)| tag != etag);
+            known.verdicts.push_back((etag.to_owned(), verdict.clone()));
+            let mut bytes: usize = known
+                .verdicts
+                .iter()
+                .map(|(_, verdict)| bytes_of(verdict))
+                .sum();
             while bytes > INDEX_CACHE_BYTES {
-                let Some((_, oldest)) = known.indexes.pop_front() else {
+                let Some((_, oldest)) = known.verdicts.pop_front() else {
                     break;
                 };
                 bytes -= bytes_of(&oldest);
@@ -301,9 +338,12 @@ impl Memory for IsolateMemory {
     }
 }
 
-fn bytes_of(index: &Result<ArchiveIndex, Rejection>) -> usize {
-    // A rejection is a few words; some bytes more stand for the row itself.
-    512 + index.as_ref().map_or(0, ArchiveIndex::size_in_memory_bytes)
+fn bytes_of(verdict: &Verdict) -> usize {
+    // The row itself, and what it holds.
+    512 + match verdict {
+        Verdict::Fit(index) => index.size_in_memory_bytes(),
+        Verdict::Unfit(why) => why.len(),
+    }
 }
 
 /// The runtime's source of random bytes.

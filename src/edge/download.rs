@@ -3,7 +3,7 @@
 use worker::{Env, Headers, Method, Response, ResponseBuilder};
 
 use super::bindings::{
-    self, ArchiveBucket, IsolateMemory, LinkTombstones, OrderObjects, SystemRandom, unavailable,
+    self, ArchiveBucket, IsolateMemory, LinksKv, OrderObjects, SystemRandom, unavailable,
 };
 use super::request::{Call, form_field, header, only, query, runtime};
 use super::{answer, stream};
@@ -17,8 +17,7 @@ use crate::flow::failure::Failure;
 use crate::flow::ports::Randomness as _;
 
 /// The world, on Cloudflare's bindings.
-pub(super) type EdgeWorld<'a> =
-    World<'a, OrderObjects<'a>, ArchiveBucket, LinkTombstones, IsolateMemory>;
+pub(super) type EdgeWorld<'a> = World<'a, OrderObjects<'a>, ArchiveBucket, LinksKv, IsolateMemory>;
 
 /// `GET /download?token=` shows the page, `POST /download` redeems. Both know the browser by its cookie,
 /// and set it if it is missing.
@@ -31,12 +30,12 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
-    let (archives, tombstones, orders) = adapters(call.env)?;
+    let (archives, kv, orders) = adapters(call.env)?;
     let world = World {
         settings,
         orders: &orders,
         archives: &archives,
-        tombstones: &tombstones,
+        kv: &kv,
         memory: &IsolateMemory,
     };
     let response = if call.request.method() == Method::Post {
@@ -68,12 +67,12 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
     let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
-    let (archives, tombstones, orders) = adapters(call.env)?;
+    let (archives, kv, orders) = adapters(call.env)?;
     let world = World {
         settings,
         orders: &orders,
         archives: &archives,
-        tombstones: &tombstones,
+        kv: &kv,
         memory: &IsolateMemory,
     };
     if call.request.method() == Method::Head {
@@ -167,18 +166,12 @@ fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
 }
 
 /// The bindings that a download needs.
-pub(super) fn adapters(
-    env: &Env,
-) -> Result<(ArchiveBucket, LinkTombstones, OrderObjects<'_>), Failure> {
+pub(super) fn adapters(env: &Env) -> Result<(ArchiveBucket, LinksKv, OrderObjects<'_>), Failure> {
     let archives = env
         .bucket("ARCHIVES")
         .map_err(|error| unavailable("ARCHIVES", &error))?;
     let links = env
         .kv("LINKS")
         .map_err(|error| unavailable("LINKS", &error))?;
-    Ok((
-        ArchiveBucket(archives),
-        LinkTombstones(links),
-        OrderObjects(env),
-    ))
+    Ok((ArchiveBucket(archives), LinksKv(links), OrderObjects(env)))
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
-use super::bindings::{self, LinkTombstones};
+use super::bindings::{self, LinksKv};
 use super::dev::DevOutbox;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
@@ -52,9 +52,9 @@ impl DurableObject for Order {
     async fn alarm(&self) -> Result<Response> {
         let done = match bindings::settings(&self.env) {
             Ok(settings) => {
-                let tombstones = LinkTombstones(self.env.kv("LINKS")?);
+                let kv = LinksKv(self.env.kv("LINKS")?);
                 let mailer = DevOutbox(self.env.kv("LINKS")?);
-                outbox::run(&settings, self, &mailer, &tombstones, bindings::now()).await
+                outbox::run(&settings, self, &mailer, &kv, bindings::now()).await
             }
             Err(errors) => Err(Failure::Settings(errors)),
         };

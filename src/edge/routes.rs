@@ -215,7 +215,7 @@ async fn health(
     let health = match settings {
         Err(errors) => Health::unconfigured(&errors),
         Ok(settings) => {
-            let (archives, tombstones, orders) = adapters(call.env)?;
+            let (archives, kv, orders) = adapters(call.env)?;
             let reached = orders
                 .post("health", "/inspect", "")
                 .await
@@ -226,7 +226,7 @@ async fn health(
                 settings,
                 orders: &orders,
                 archives: &archives,
-                tombstones: &tombstones,
+                kv: &kv,
                 memory,
             };
             health::check(&world, reached, bindings::now()).await

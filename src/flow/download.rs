@@ -13,20 +13,23 @@ use crate::domain::token::{LeaseClaims, LinkClaims, TokenError};
 use crate::domain::zip::{ArchiveIndex, IndexReader, Plan, Rejection};
 
 use super::failure::Failure;
-use super::ports::{ArchiveInfo, Archives, Memory, Orders, Randomness, Tombstone, Tombstones};
+use super::ports::{
+    ArchiveInfo, Archives, Memory, Orders, Randomness, Tombstone, Tombstones, Unavailable, Verdict,
+    Verdicts,
+};
 use super::webhook::unexpected;
 
 /// What a download needs of the world.
 #[derive(Clone, Copy, Debug)]
-pub struct World<'a, O, A, T, M> {
+pub struct World<'a, O, A, K, M> {
     /// The settings.
     pub settings: &'a Settings,
     /// The orders.
     pub orders: &'a O,
     /// The base archives.
     pub archives: &'a A,
-    /// The links that ended.
-    pub tombstones: &'a T,
+    /// The links that ended, and the verdicts on archives.
+    pub kv: &'a K,
     /// What was found out before.
     pub memory: &'a M,
 }
@@ -66,7 +69,7 @@ pub struct Begun {
     pub delivers_at: Option<u64>,
 }
 
-impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
+impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A, K, M> {
     /// The page behind the link. Changes nothing, however often it is looked at.
     ///
     /// 1. The link is ours (404) and its time is not over (410).
@@ -262,7 +265,7 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
 
     /// KV's no is final. Its silence is none: the order knows, and KV only spares it work.
     async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
-        match self.tombstones.find(jti).await {
+        match self.kv.find(jti).await {
             Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
             Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
             Ok(None) | Err(_) => Ok(()),
@@ -342,15 +345,37 @@ impl<O: Orders, A: Archives, T: Tombstones, M: Memory> World<'_, O, A, T, M> {
         product: &Product,
         info: &ArchiveInfo,
     ) -> Result<ArchiveIndex, Failure> {
-        let index = match self.memory.index(&info.etag) {
-            Some(index) => index,
+        let verdict = match self.memory.verdict(&info.etag) {
+            Some(verdict) => verdict,
             None => {
-                let index = self.read_index(product, info).await?;
-                self.memory.keep_index(&info.etag, &index);
-                index
+                let verdict = self.judge(product, info).await?;
+                self.memory.keep_verdict(&info.etag, &verdict);
+                verdict
             }
         };
-        index.map_err(|rejection| Failure::Archive(product.id.clone(), rejection))
+        match verdict {
+            Verdict::Fit(index) => Ok(index),
+            Verdict::Unfit(why) => Err(Failure::Archive(product.id.clone(), why)),
+        }
+    }
+
+    /// The verdict that was kept, or a new one. Without KV it is found out each time, which costs a read.
+    async fn judge(&self, product: &Product, info: &ArchiveInfo) -> Result<Verdict, Failure> {
+        if let Ok(Some(verdict)) = self.kv.verdict_on(info).await {
+            return Ok(verdict);
+        }
+        let verdict = match self.read_index(product, info).await? {
+            Ok(index) => Verdict::Fit(index),
+            // The storage's fault, not the archive's.
+            Err(Rejection::IncompleteRead { .. }) => {
+                return Err(Failure::Unavailable(Unavailable(
+                    "ARCHIVES: an incomplete read".to_owned(),
+                )));
+            }
+            Err(rejection) => Verdict::Unfit(rejection.to_string()),
+        };
+        let _ = self.kv.keep(info, &verdict).await;
+        Ok(verdict)
     }
 
     async fn read_index(

@@ -6,7 +6,7 @@ use crate::domain::problem::Problem;
 use crate::domain::settings::{ProductId, SettingsErrors};
 use crate::domain::stripe::{EventError, SignatureError};
 use crate::domain::template::TemplateError;
-use crate::domain::zip::{PlanError, Rejection};
+use crate::domain::zip::PlanError;
 
 use super::ports::{ReadError, Unavailable};
 
@@ -50,7 +50,7 @@ pub enum Failure {
     /// A new release came out while the archive was read.
     ArchiveChanged(ProductId),
     /// The archive can't be personalised.
-    Archive(ProductId, Rejection),
+    Archive(ProductId, String),
     /// Nor can this copy of it.
     Plan(ProductId, PlanError),
     /// A text can't be rendered.
@@ -117,7 +117,7 @@ impl Failure {
             Self::ArchiveChanged(id) => Some(format!(
                 "product {id}: the archive changed while it was read"
             )),
-            Self::Archive(id, rejection) => Some(format!("product {id}: {rejection}")),
+            Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
             Self::Unavailable(Unavailable(text)) => Some(text.clone()),

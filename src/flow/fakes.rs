@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::download::World;
 use super::ports::{
     ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
-    Tombstones, Unavailable,
+    Tombstones, Unavailable, Verdict, Verdicts,
 };
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -16,7 +16,6 @@ use crate::domain::mail::Mail;
 use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
 use crate::domain::settings::{ProductId, Settings};
 use crate::domain::time::Timestamp;
-use crate::domain::zip::{ArchiveIndex, Rejection};
 
 /// How something fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,12 +158,13 @@ impl Archives for FakeArchives {
 
 /// KV.
 #[derive(Default)]
-pub(super) struct FakeTombstones {
+pub(super) struct FakeKv {
     pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
+    pub verdicts: RefCell<BTreeMap<String, Verdict>>,
     pub down: Cell<bool>,
 }
 
-impl Tombstones for FakeTombstones {
+impl Tombstones for FakeKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
         if self.down.get() {
             return Err(broken());
@@ -188,6 +188,25 @@ impl Tombstones for FakeTombstones {
         self.buried
             .borrow_mut()
             .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
+        Ok(())
+    }
+}
+
+impl Verdicts for FakeKv {
+    async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.verdicts.borrow().get(&info.etag).cloned())
+    }
+
+    async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.verdicts
+            .borrow_mut()
+            .insert(info.etag.clone(), verdict.clone());
         Ok(())
     }
 }
@@ -229,7 +248,7 @@ impl Mailer for FakeMailer {
 #[derive(Default)]
 pub(super) struct FakeMemory {
     archives: RefCell<BTreeMap<String, ArchiveInfo>>,
-    indexes: RefCell<BTreeMap<String, Result<ArchiveIndex, Rejection>>>,
+    verdicts: RefCell<BTreeMap<String, Verdict>>,
     texts: RefCell<BTreeMap<ProductId, Texts>>,
 }
 
@@ -245,14 +264,14 @@ impl Memory for FakeMemory {
             .extend(info.map(|info| (key.to_owned(), info.clone())));
     }
 
-    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>> {
-        self.indexes.borrow().get(etag).cloned()
+    fn verdict(&self, etag: &str) -> Option<Verdict> {
+        self.verdicts.borrow().get(etag).cloned()
     }
 
-    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>) {
-        self.indexes
+    fn keep_verdict(&self, etag: &str, verdict: &Verdict) {
+        self.verdicts
             .borrow_mut()
-            .insert(etag.to_owned(), index.clone());
+            .insert(etag.to_owned(), verdict.clone());
     }
 
     fn texts(&self, product: &ProductId, _now: Timestamp) -> Option<Texts> {
@@ -282,7 +301,7 @@ pub(super) struct Town {
     pub settings: Settings,
     pub orders: FakeOrders,
     pub archives: FakeArchives,
-    pub tombstones: FakeTombstones,
+    pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
     pub random: Counter,
@@ -300,19 +319,19 @@ impl Town {
             settings: settings(),
             orders: FakeOrders::at(fixtures::PAID_AT),
             archives,
-            tombstones: FakeTombstones::default(),
+            kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
             random: Counter::default(),
         }
     }
 
-    pub(super) fn world(&self) -> World<'_, FakeOrders, FakeArchives, FakeTombstones, FakeMemory> {
+    pub(super) fn world(&self) -> World<'_, FakeOrders, FakeArchives, FakeKv, FakeMemory> {
         World {
             settings: &self.settings,
             orders: &self.orders,
             archives: &self.archives,
-            tombstones: &self.tombstones,
+            kv: &self.kv,
             memory: &self.memory,
         }
     }

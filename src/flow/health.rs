@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::download::World;
 use super::failure::Failure;
-use super::ports::{Archives, Memory, Orders, Tombstones};
+use super::ports::{Archives, Memory, Orders, Tombstones, Verdicts};
 use crate::domain::copy;
 use crate::domain::id::RandomId;
 use crate::domain::page::readable_size;
@@ -67,8 +67,8 @@ impl Check {
 }
 
 /// Looks at everything that a purchase needs. `orders` says whether the order objects can be reached.
-pub async fn check<O: Orders, A: Archives, T: Tombstones, M: Memory>(
-    world: &World<'_, O, A, T, M>,
+pub async fn check<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
+    world: &World<'_, O, A, K, M>,
     orders: Result<(), String>,
     now: Timestamp,
 ) -> Health {
@@ -80,10 +80,7 @@ pub async fn check<O: Orders, A: Archives, T: Tombstones, M: Memory>(
         "Orders (ORDERS)",
         orders.map(|()| "The order objects answer.".to_owned()),
     ));
-    let probe = world
-        .tombstones
-        .find(&RandomId::from_random(&[0; 16]))
-        .await;
+    let probe = world.kv.find(&RandomId::from_random(&[0; 16])).await;
     checks.push(Check::new(
         "Links (LINKS)",
         probe
@@ -97,8 +94,8 @@ pub async fn check<O: Orders, A: Archives, T: Tombstones, M: Memory>(
     Health::of(checks)
 }
 
-async fn check_product<O: Orders, A: Archives, T: Tombstones, M: Memory>(
-    world: &World<'_, O, A, T, M>,
+async fn check_product<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
+    world: &World<'_, O, A, K, M>,
     product: &Product,
     now: Timestamp,
 ) -> Result<String, String> {

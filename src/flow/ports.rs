@@ -8,7 +8,7 @@ use crate::domain::mail::Mail;
 use crate::domain::order::{Command, Link, Reply};
 use crate::domain::settings::ProductId;
 use crate::domain::time::Timestamp;
-use crate::domain::zip::{ArchiveIndex, Rejection};
+use crate::domain::zip::ArchiveIndex;
 
 /// Something outside did not answer. The text is for the log, never for an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,30 @@ pub struct ArchiveInfo {
     pub etag: String,
 }
 
+/// What was found out about an archive, once and for all: another release has another tag.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It can be personalised, by this index.
+    Fit(ArchiveIndex),
+    /// It can't: what is wrong, where, and what the operator does about it.
+    Unfit(String),
+}
+
+/// Verdicts, kept where every location reads them. Eventually consistent, and it may forget: what is not
+/// here is found out again.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Verdicts {
+    /// The verdict on this very archive.
+    async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable>;
+
+    /// Keeps it.
+    async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable>;
+}
+
 /// Why an archive can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
@@ -111,10 +135,10 @@ pub trait Memory {
     fn keep_archive(&self, key: &str, info: Option<&ArchiveInfo>);
 
     /// What is known of the archive with this tag.
-    fn index(&self, etag: &str) -> Option<Result<ArchiveIndex, Rejection>>;
+    fn verdict(&self, etag: &str) -> Option<Verdict>;
 
     /// Keeps it.
-    fn keep_index(&self, etag: &str, index: &Result<ArchiveIndex, Rejection>);
+    fn keep_verdict(&self, etag: &str, verdict: &Verdict);
 
     /// A product's texts, if they were read a moment ago.
     fn texts(&self, product: &ProductId, now: Timestamp) -> Option<Texts>;

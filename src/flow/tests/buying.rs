@@ -62,7 +62,7 @@ fn ring(town: &Town, dies_at: Option<u32>) -> Result<(), Failure> {
         &town.settings,
         &referee,
         &town.mailer,
-        &town.tombstones,
+        &town.kv,
         town.now(),
     ))
 }

@@ -8,9 +8,9 @@ use crate::domain::order::{Command, LeaseRefusal, Standing};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Freshness, Opened};
 use crate::flow::failure::Failure;
-use crate::flow::fakes::{Town, archive};
+use crate::flow::fakes::{FakeMemory, Town, archive};
 use crate::flow::links::{IssueRequest, issue};
-use crate::flow::ports::{Orders as _, Tombstone};
+use crate::flow::ports::{Orders as _, Tombstone, Verdict};
 
 /// A town where somebody bought, and the token of their link.
 fn bought() -> (Town, String) {
@@ -239,7 +239,7 @@ fn a_lease_is_its_browsers_alone() {
 fn what_kv_knows_is_not_asked_of_the_order() {
     let (town, token) = bought();
     let jti = town.orders.only().items[0].links[0].jti.as_str().to_owned();
-    town.tombstones
+    town.kv
         .buried
         .borrow_mut()
         .insert(jti, (Tombstone::Used(PAID_AT), 60));
@@ -252,7 +252,7 @@ fn what_kv_knows_is_not_asked_of_the_order() {
 #[test]
 fn without_kv_the_order_decides() {
     let (town, token) = bought();
-    town.tombstones.down.set(true);
+    town.kv.down.set(true);
     download(&town, &token, 1);
     assert_eq!(standing(redeem(&town, &token, 2)), Standing::Used(PAID_AT));
 }
@@ -340,6 +340,22 @@ fn a_products_own_text_is_used() {
 }
 
 #[test]
+fn a_verdict_is_reached_once_for_all_locations() {
+    let (mut town, token) = bought();
+    look(&town, &token, 1).unwrap();
+    // Another location: it remembers nothing, but KV does. What it reads is two texts and the archive's tag.
+    town.memory = FakeMemory::default();
+    let reads = town.archives.reads.get();
+    look(&town, &token, 1).unwrap();
+    assert_eq!(town.archives.reads.get() - reads, 3);
+    town.archives.put("demo.zip", "bad", b"no ZIP".to_vec());
+    assert_eq!(look(&town, &token, 1).unwrap_err().problem().status, 503);
+    assert!(
+        matches!(&town.kv.verdicts.borrow()["bad"], Verdict::Unfit(why) if why.contains("ZIP"))
+    );
+}
+
+#[test]
 fn a_warm_download_reads_nothing_but_its_bytes() {
     let (town, token) = bought();
     let lease = redeem(&town, &token, 1).unwrap();
@@ -381,21 +397,21 @@ fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
             &town.settings,
             &referee,
             &town.mailer,
-            &town.tombstones,
+            &town.kv,
             town.now(),
         ))
     };
     ring(&town).unwrap();
-    assert!(town.tombstones.buried.borrow().is_empty());
+    assert!(town.kv.buried.borrow().is_empty());
     let at = town.orders.only().next_alarm().unwrap();
     town.wait(at.secs_since(town.now()));
-    town.tombstones.down.set(true);
+    town.kv.down.set(true);
     assert!(ring(&town).is_err());
     assert!(town.orders.only().next_alarm().is_some(), "tried again");
-    town.tombstones.down.set(false);
+    town.kv.down.set(false);
     ring(&town).unwrap();
     assert_eq!(town.orders.only().next_alarm(), None);
-    let (tombstone, ttl_secs) = *town.tombstones.buried.borrow().values().next().unwrap();
+    let (tombstone, ttl_secs) = *town.kv.buried.borrow().values().next().unwrap();
     assert_eq!(tombstone, Tombstone::Used(PAID_AT));
     assert!(
         ttl_secs > u64::try_from(TTL_SECS).unwrap() - 1_800,
