@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { demoArchive } from '../../src/cli/demo-product.mjs';
-import { accepted, verdicts } from './readers.mjs';
+import { assertUnzips } from './readers.mjs';
 import { PRODUCT, drain, openShop, someAddress } from './shop.mjs';
 import { filesIn, zipOf } from './zip.mjs';
 
@@ -64,8 +64,7 @@ describe('somebody buys, and gets their own copy', () => {
     assert.match(license, /BP(-[0-9A-HJKMNP-TV-Z]{4}){3}/);
     for (const part of ['Ada Lovelace', 'help@paperstreet.example']) assert.ok(readme.includes(part), readme);
 
-    const found = await verdicts(copy);
-    assert.deepEqual(found, accepted(found));
+    await assertUnzips(copy);
   });
 
   it('the same purchase gives the same bytes again', async () => {

@@ -3,12 +3,15 @@ import { after, before, describe, it } from 'node:test';
 import { PRODUCT, drain, openShop } from './shop.mjs';
 import { filesIn, zipOf } from './zip.mjs';
 
+/** A second product, with texts of its own. */
+const OTHER = { ...PRODUCT, id: 'atlas', archive: 'atlas.zip' };
+const PRODUCTS = [PRODUCT, OTHER];
 const GUIDE = { 'guide/guide.txt': 'Ex libris' };
 
-describe('the archive is broken, and the operator mends it', () => {
+describe('the archive or a text is broken, and the operator mends it', () => {
   let shop;
   before(async () => {
-    shop = await openShop();
+    shop = await openShop({ vars: { PRODUCTS } });
   });
   after(() => shop.close());
 
@@ -17,9 +20,9 @@ describe('the archive is broken, and the operator mends it', () => {
    * @param {() => Promise<unknown>} breakIt
    * @param {() => Promise<unknown>} mendIt
    */
-  async function survives(breakIt, mendIt) {
-    await shop.publish(await zipOf(GUIDE));
-    const { link } = await shop.buy();
+  async function survives(breakIt, mendIt, product = PRODUCT) {
+    await shop.publish(await zipOf(GUIDE), product);
+    const { link } = await shop.buy({ product: product.id });
     await breakIt();
 
     const answer = await failed(link);
@@ -83,11 +86,16 @@ describe('the archive is broken, and the operator mends it', () => {
     await survives(() => shop.publish(Buffer.concat([whole.subarray(0, -22), end, comment])), mend);
   });
 
+  it('a licence text of its own asks for what there is not', async () => {
+    const key = `templates/${OTHER.id}/LICENSE.txt`;
+    const text = async (text) => (await shop.archives()).put(key, text);
+    await survives(() => text('Sold to {{ licencee }}.\n'), () => text('Sold to {{ licensee }}.\n'), OTHER);
+  });
+
   it('the product is not for sale any more, and then is again', async () => {
-    const other = { ...PRODUCT, id: 'another', archive: 'another.zip' };
     await survives(
-      () => shop.restart({ vars: { PRODUCTS: [other] } }),
-      () => shop.restart(),
+      () => shop.restart({ vars: { PRODUCTS: [OTHER] } }),
+      () => shop.restart({ vars: { PRODUCTS } }),
     );
   });
 });

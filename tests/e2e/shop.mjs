@@ -153,7 +153,7 @@ class Browser {
    * @param {RequestInit & { headers?: Record<string, string> }} [init]
    */
   async fetch(path, init = {}) {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const cookie = this.cookie();
     const headers = { accept: 'text/html', ...(cookie && { cookie }), ...init.headers };
     const answer = await this.#shop.fetch(path, { ...init, headers });
     for (const line of answer.headers.getSetCookie()) {
@@ -162,6 +162,9 @@ class Browser {
     }
     return answer;
   }
+
+  /** The header that it sends, for handing a download over to another program. */
+  cookie = () => [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
   /** Presses the button of the page that the link shows. */
   press(link) {
