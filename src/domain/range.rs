@@ -22,15 +22,25 @@ pub enum Wanted {
 /// Reads `Range` and `If-Range` of a GET. `etag` is the strong tag, unquoted.
 ///
 /// `If-Range` holds only with that very tag (§13.1.5): a weak one, or a date, never does, and then the
-/// whole is sent, so that a copy of one release is never continued with another's bytes.
+/// whole is sent, so that a copy of one release is never continued with another's bytes. Many clients
+/// go on without it: so `begun_etag`, the tag of what was first sent, stands in for it.
 #[must_use]
-pub fn wanted(range: Option<&str>, if_range: Option<&str>, etag: &str, total: u64) -> Wanted {
-    let same = if_range.is_none_or(|tag| {
-        tag.trim()
-            .strip_prefix('"')
-            .and_then(|tag| tag.strip_suffix('"'))
-            == Some(etag)
-    });
+pub fn wanted(
+    range: Option<&str>,
+    if_range: Option<&str>,
+    begun_etag: Option<&str>,
+    etag: &str,
+    total: u64,
+) -> Wanted {
+    let same = match if_range {
+        Some(tag) => {
+            tag.trim()
+                .strip_prefix('"')
+                .and_then(|tag| tag.strip_suffix('"'))
+                == Some(etag)
+        }
+        None => begun_etag.is_none_or(|begun| begun == etag),
+    };
     match range.filter(|_| same).and_then(parse) {
         None => Wanted::Whole,
         Some(Spec::From(first)) if first < total => Wanted::Part {
@@ -112,12 +122,12 @@ mod tests {
             ("", Wanted::Whole),
         ] {
             assert_eq!(
-                wanted(Some(header), None, "tag", 1_000),
+                wanted(Some(header), None, None, "tag", 1_000),
                 expected,
                 "{header}"
             );
         }
-        assert_eq!(wanted(None, None, "tag", 1_000), Wanted::Whole);
+        assert_eq!(wanted(None, None, None, "tag", 1_000), Wanted::Whole);
     }
 
     #[test]
@@ -137,11 +147,32 @@ mod tests {
                 Wanted::Whole
             };
             assert_eq!(
-                wanted(Some("bytes=1-1"), Some(tag), "tag", 1_000),
+                wanted(Some("bytes=1-1"), Some(tag), None, "tag", 1_000),
                 expected,
                 "{tag}"
             );
         }
-        assert_eq!(wanted(None, Some("\"tag\""), "tag", 1_000), Wanted::Whole);
+        assert_eq!(
+            wanted(None, Some("\"tag\""), None, "tag", 1_000),
+            Wanted::Whole
+        );
+    }
+
+    #[test]
+    fn without_if_range_what_was_begun_counts() {
+        let range = Some("bytes=1-1");
+        assert_eq!(
+            wanted(range, None, Some("tag"), "tag", 1_000),
+            part(1..2, false)
+        );
+        assert_eq!(
+            wanted(range, None, Some("old"), "tag", 1_000),
+            Wanted::Whole
+        );
+        // A client that says what it has is believed.
+        assert_eq!(
+            wanted(range, Some("\"tag\""), Some("old"), "tag", 1_000),
+            part(1..2, false)
+        );
     }
 }

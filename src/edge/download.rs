@@ -116,6 +116,7 @@ async fn send(call: &Call<'_>, world: &EdgeWorld<'_>, opened: Opened) -> Result<
     let (range, open_ended, status) = match wanted(
         asked_range.as_deref(),
         if_range.as_deref(),
+        opened.begun_etag.as_deref(),
         opened.copy.plan.etag(),
         total,
     ) {

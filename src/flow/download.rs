@@ -58,6 +58,8 @@ pub struct Opened {
     pub key: LeaseKey,
     /// The copy.
     pub copy: Copy,
+    /// The tag of the copy that was first sent by this link, if any was.
+    pub begun_etag: Option<String>,
 }
 
 /// A stream that the order knows of.
@@ -176,13 +178,14 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             lease: claims.lease,
             browser,
         };
-        let (view, _) = self.hold(&claims.sub, Command::Open(key.clone())).await?;
+        let held = self.hold(&claims.sub, Command::Open(key.clone())).await?;
         // 3. The copy.
-        let copy = self.copy(&view, freshness, now).await?;
+        let copy = self.copy(&held.view, freshness, now).await?;
         Ok(Opened {
             order: claims.sub,
             key,
             copy,
+            begun_etag: held.begun_etag,
         })
     }
 
@@ -202,26 +205,31 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             range,
             open_ended,
             total: opened.copy.plan.len(),
+            etag: opened.copy.plan.etag().to_owned(),
         };
         let command = Command::Begin {
             key: opened.key.clone(),
             stream: stream.clone(),
             request,
         };
-        let (_, delivers_at) = self.hold(&opened.order, command).await?;
+        let delivers_at = self.hold(&opened.order, command).await?.delivers_at;
         Ok(Begun {
             stream,
             delivers_at,
         })
     }
 
-    async fn hold(
-        &self,
-        order: &OrderId,
-        command: Command,
-    ) -> Result<(LinkView, Option<u64>), Failure> {
+    async fn hold(&self, order: &OrderId, command: Command) -> Result<Held, Failure> {
         match self.orders.ask(order, command).await? {
-            Reply::Holds { view, delivers_at } => Ok((view, delivers_at)),
+            Reply::Holds {
+                view,
+                delivers_at,
+                begun_etag,
+            } => Ok(Held {
+                view,
+                delivers_at,
+                begun_etag,
+            }),
             Reply::Refused(refusal) => Err(Failure::Refused(refusal)),
             Reply::Unknown => Err(Failure::OrderMissing),
             other => Err(unexpected(&other)),
@@ -399,6 +407,13 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         }
         Ok(reader.finish())
     }
+}
+
+/// A lease that holds.
+struct Held {
+    view: LinkView,
+    delivers_at: Option<u64>,
+    begun_etag: Option<String>,
 }
 
 /// Which version of an archive a copy is made of.

@@ -48,6 +48,8 @@ pub struct Link {
     pub delivered_at: Option<Timestamp>,
     /// The lease that may hold: a new one kills the old one.
     pub lease: Option<Lease>,
+    /// The tag of the copy that was first sent by it. Whoever has a part of that has no use for parts of another.
+    pub begun_etag: Option<String>,
     /// How many leases sent bytes, the present one included.
     pub sending_leases: u32,
     /// KV knows that it has ended.
@@ -71,6 +73,8 @@ pub struct Lease {
     pub requests: u32,
     /// Those that started before the middle.
     pub early_requests: u32,
+    /// The tag of the copy that is counted here.
+    pub etag: String,
     /// What was sent to its end.
     pub sent: Coverage,
     /// What may have been sent, at most, by each stream that runs or broke off. Together with `sent` this
@@ -95,6 +99,8 @@ pub struct Request {
     pub open_ended: bool,
     /// The length of the whole copy, in bytes.
     pub total: u64,
+    /// The copy's strong tag, unquoted: another release, or another text, is another copy.
+    pub etag: String,
 }
 
 /// Bytes of a copy: disjoint ranges, in order.
@@ -137,6 +143,7 @@ impl Link {
             superseded_at: None,
             delivered_at: None,
             lease: None,
+            begun_etag: None,
             sending_leases: 0,
             buried: false,
         }
@@ -258,6 +265,7 @@ impl Link {
         });
         let delivers_at = lease.count(request);
         self.sending_leases += u32::from(sends_first);
+        self.begun_etag.get_or_insert_with(|| request.etag.clone());
         Ok(delivers_at)
     }
 
@@ -343,6 +351,7 @@ impl Lease {
             streams: Vec::new(),
             requests: 0,
             early_requests: 0,
+            etag: String::new(),
             sent: Coverage::default(),
             maybe: Vec::new(),
         }
@@ -371,8 +380,9 @@ impl Lease {
 
     /// Counts what `request` will send, at most; and from which byte on that is a delivery.
     fn count(&mut self, request: &Request) -> Option<u64> {
-        if self.sent.total != request.total {
-            // Another length is another copy: a new release came out, and of the old one nothing counts.
+        if self.etag != request.etag {
+            // Of another copy nothing counts for this one.
+            self.etag.clone_from(&request.etag);
             self.sent = Coverage::of(request.total);
             self.maybe.clear();
         }

@@ -197,6 +197,8 @@ pub enum Reply {
         view: LinkView,
         /// For [`Command::Begin`]: the byte before which the stream says [`Command::HandOver`].
         delivers_at: Option<u64>,
+        /// The tag of the copy that was first sent by this link, if any was.
+        begun_etag: Option<String>,
     },
     /// The lease does not hold.
     Refused(LeaseRefusal),
@@ -435,6 +437,7 @@ impl Order {
             (Ok(delivers_at), Some((item, link))) => Reply::Holds {
                 view: self.view(item, link),
                 delivers_at,
+                begun_etag: link.begun_etag.clone(),
             },
             (Err(refusal), _) => Reply::Refused(refusal),
             (_, None) => Reply::Unknown,

@@ -268,7 +268,7 @@ fn order_format_unchanged() {
             r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
             r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
-            r#""expires_at":1700086400,"superseded_at":null,"delivered_at":null,"lease":null,"#,
+            r#""expires_at":1700086400,"superseded_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
             r#""sending_leases":0,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"#,
             r#""sent_at":null}}}}"#
         ),

@@ -11,6 +11,7 @@ fn from(first: u64) -> Request {
         range: first..1_000,
         open_ended: true,
         total: 1_000,
+        etag: "v1_000".to_owned(),
     }
 }
 
@@ -20,6 +21,7 @@ fn only(range: Range<u64>) -> Request {
         range,
         open_ended: false,
         total: 1_000,
+        etag: "v1_000".to_owned(),
     }
 }
 
@@ -408,11 +410,13 @@ fn half_of_two_releases_is_no_copy() {
         range: 900..1_100,
         open_ended: true,
         total: 1_100,
+        etag: "v1_100".to_owned(),
     };
     let first = Request {
         range: 0..900,
         open_ended: false,
         total: 1_000,
+        etag: "v1_000".to_owned(),
     };
     assert_eq!(deliveries(&[(first, true), (next, true)]), [None, None]);
 }
@@ -423,6 +427,7 @@ fn a_copy_of_one_byte_is_delivered_by_it() {
         range: 0..1,
         open_ended: true,
         total: 1,
+        etag: "v1".to_owned(),
     };
     assert_eq!(deliveries(&[(request, true)]), [Some(0)]);
 }
@@ -473,7 +478,7 @@ proptest::proptest! {
         let mut has = [false; 200];
         for (a, b, open_ended, stop) in requests {
             let range = if open_ended { a..200 } else { a.min(b)..a.max(b) + 1 };
-            let request = Request { range: range.clone(), open_ended, total: 200 };
+            let request = Request { range: range.clone(), open_ended, total: 200, etag: "v200".to_owned() };
             let Ok(delivers_at) = link.begin(&key(11, 1), id(21), &request, at(1)) else { break };
             let end = range.end.min(range.start + stop);
             range.clone().filter(|byte| *byte < end).for_each(|byte| has[usize::try_from(byte).unwrap()] = true);
