@@ -1,53 +1,37 @@
-//! `preflight <archive.zip> [file name…]`: whether an archive can be sold. For the operator, before it is uploaded.
+//! Whether an archive can be sold, and with which texts. For the operator, before anything is uploaded:
+//! `npm run publish` runs it.
 //!
-//! The file names are those that will be added to it, by default `LICENSE.txt` and `README.txt`. Exit code 0 if it
-//! can be sold, 1 if not, 2 if that could not be found out.
+//! Exit code 0 if so, 1 if not, 2 if that could not be found out. Everything that is wrong is printed at once.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod archive;
+#[cfg(not(target_arch = "wasm32"))]
+mod arguments;
+#[cfg(not(target_arch = "wasm32"))]
+mod texts;
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
-    use bookplate::domain::zip::{MAX_PROBLEMS, verify};
+    use arguments::{Arguments, USAGE};
     use std::process::ExitCode;
 
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some((path, names)) = arguments.split_first() else {
-        eprintln!("usage: preflight <archive.zip> [name of a file that is added]…");
-        return ExitCode::from(2);
-    };
-    let names: Vec<&str> = match names {
-        [] => vec!["LICENSE.txt", "README.txt"],
-        names => names.iter().map(String::as_str).collect(),
-    };
-    let verdict = match std::fs::File::open(path).and_then(|mut file| verify(&mut file, &names)) {
-        Ok(verdict) => verdict,
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
         Err(error) => {
-            eprintln!("{path}: {error}");
+            eprintln!("{error}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    for problem in &verdict.problems {
-        println!("problem ({}): {problem}", problem.code());
-    }
-    if verdict.problems.len() >= MAX_PROBLEMS {
-        println!("There may be more problems: the first {MAX_PROBLEMS} are shown.");
-    }
-    if let Some(first) = verdict.unverified.first() {
-        let count = verdict.unverified.len();
-        println!(
-            "note: the data of {count} entries can't be checked, since it is encrypted or compressed by an unusual method; the first is {first:?}"
-        );
-    }
-    match verdict.index {
-        Some(index) if verdict.problems.is_empty() => {
-            let top = index
-                .top_folder()
-                .map_or("none".to_owned(), |top| format!("{top:?}"));
-            println!("ok: {} entries, top folder {top}", index.entries());
-            for (old, by) in index.replaced() {
-                println!("note: {old:?} will be replaced by the new {by}");
-            }
-            ExitCode::SUCCESS
+    // The texts first: they are quick, and the archive may take minutes.
+    let checks = texts::check(&arguments)
+        .and_then(|texts| archive::check(&arguments.archive).map(|archive| texts && archive));
+    match checks {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
         }
-        _ => ExitCode::FAILURE,
     }
 }
 
