@@ -18,7 +18,7 @@ async function fuzz() {
   // All are run, so that one crash does not hide another.
   const crashed = [];
   for (const name of names) {
-    const ran = step(`Fuzzing ${name}`, `${seconds} s, and 1–3 min more for the build at first`, () =>
+    const ran = step(`Fuzzing ${name}`, `${seconds} s, and 3–5 min more for the first build`, () =>
       // The nightly is named here: the repository pins a stable Rust for all else.
       run('rustup', ['run', 'nightly', fuzzer, 'fuzz', 'run', ...FOLDER, name, '--', `-max_total_time=${seconds}`]),
     );

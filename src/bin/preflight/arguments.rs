@@ -3,7 +3,7 @@
 use bookplate::domain::settings::{Environment, Offer, Product, Shop};
 use serde_json::{Map, Value};
 
-pub(crate) const USAGE: &str = "usage: preflight <archive.zip> [--settings JSON --product ID [--production] [--license FILE] [--readme FILE]]
+const USAGE: &str = "usage: preflight <archive.zip> [--settings JSON --product ID [--production] [--license FILE] [--readme FILE]]
   --settings    wrangler.toml's SHOP_NAME, SUPPORT_EMAIL and PRODUCTS, as an object
   --production  refuse what works in development alone
   --license, --readme  the product's own texts; without them the built-in ones are checked";
@@ -33,14 +33,21 @@ struct Raw {
 
 impl Arguments {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let raw = Raw::parse(arguments)?;
+        let usage = |error: String| format!("{error}\n{USAGE}");
+        let raw = Raw::parse(arguments).map_err(usage)?;
         let sold = match (&raw.settings, &raw.product) {
             (Some(settings), Some(product)) => Some(sold(settings, product, raw.production)?),
             (None, None) if raw.license.is_none() && raw.readme.is_none() => None,
-            _ => return Err("texts are checked with --settings and --product".to_owned()),
+            _ => {
+                return Err(usage(
+                    "texts are checked with --settings and --product".to_owned(),
+                ));
+            }
         };
         Ok(Self {
-            archive: raw.archive.ok_or("no archive is named")?,
+            archive: raw
+                .archive
+                .ok_or_else(|| usage("no archive is named".to_owned()))?,
             sold,
             license: raw.license,
             readme: raw.readme,

@@ -12,13 +12,13 @@ mod texts;
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
-    use arguments::{Arguments, USAGE};
+    use arguments::Arguments;
     use std::process::ExitCode;
 
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(error) => {
-            eprintln!("{error}\n{USAGE}");
+            eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
