@@ -31,8 +31,11 @@ const TEXTS_KEPT_SECS: i64 = 60;
 /// The largest text of a product's own, in bytes.
 const MAX_TEXT_BYTES: u64 = 64 * 1_024;
 
-/// Verdicts are kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
-const VERDICT_KEPT_SECS: u64 = 30 * 24 * 3_600;
+/// An index is kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
+const FIT_KEPT_SECS: u64 = 30 * 24 * 3_600;
+
+/// A rejection is kept for an hour, in seconds: a reader that was mended is to see the same archive again.
+const UNFIT_KEPT_SECS: u64 = 3_600;
 
 /// A longer verdict, in bytes of JSON, is not kept in KV: to parse it would cost more than to read the archive's
 /// directory again. Only an archive in which entries are replaced has one.
@@ -101,7 +104,7 @@ impl Orders for OrderObjects<'_> {
             .post(order.as_str(), "/", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| unavailable("ORDERS", &error))
+        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -250,6 +253,10 @@ impl Verdicts for LinksKv {
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
         let json = serde_json::to_string(verdict).map_err(|error| unavailable("LINKS", &error))?;
+        let kept_secs = match verdict {
+            Verdict::Fit(_) => FIT_KEPT_SECS,
+            Verdict::Unfit(_) => UNFIT_KEPT_SECS,
+        };
         if json.len() > MAX_VERDICT_BYTES {
             return Ok(());
         }
@@ -257,7 +264,7 @@ impl Verdicts for LinksKv {
             .0
             .put(&verdict_key(info), json)
             .map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(VERDICT_KEPT_SECS)
+        put.expiration_ttl(kept_secs)
             .execute()
             .await
             .map_err(|error| unavailable("LINKS", &error))
@@ -359,6 +366,15 @@ impl Randomness for SystemRandom {
         getrandom::fill(&mut bytes).expect("crypto.getRandomValues");
         bytes
     }
+}
+
+/// JSON of another form. serde's own words may quote a buyer's data, so they stay out of the log.
+pub(super) fn malformed(binding: &str, error: &serde_json::Error) -> Unavailable {
+    let (line, column) = (error.line(), error.column());
+    Unavailable(format!(
+        "{binding}: {:?} error in JSON at {line}:{column}",
+        error.classify()
+    ))
 }
 
 pub(super) fn unavailable(binding: &str, error: &dyn std::fmt::Display) -> Unavailable {

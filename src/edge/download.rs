@@ -11,7 +11,7 @@ use crate::domain::http::{attachment, browser_cookie, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::jwt::JwtError;
 use crate::domain::range::{Wanted, wanted};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Environment, Settings};
 use crate::flow::download::{Freshness, Opened, World};
 use crate::flow::failure::Failure;
 use crate::flow::ports::Randomness as _;
@@ -22,11 +22,7 @@ pub(super) type EdgeWorld<'a> = World<'a, OrderObjects<'a>, ArchiveBucket, Links
 /// `GET /download?token=` shows the page, `POST /download` redeems. Both know the browser by its cookie,
 /// and set it if it is missing.
 pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(
-        &call,
-        &[Method::Get, Method::Head, Method::Post],
-        "GET, HEAD, POST",
-    )?;
+    only(&call, "GET, HEAD, POST")?;
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
@@ -52,7 +48,7 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
         answer::html(call.asked, 200, &html)
     };
     let response = response.map_err(runtime)?;
-    let secure = call.url.scheme() == "https";
+    let secure = call.url.scheme() == "https" || call.asked.environment == Environment::Production;
     response
         .headers()
         .set("Set-Cookie", &set_browser_cookie(&cookie, secure))
@@ -63,7 +59,7 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
 /// `GET /download/<name>.zip?lease=` streams the copy, or the part of it that is asked for; HEAD tells what
 /// it would be, and counts for nothing.
 pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(&call, "GET, HEAD")?;
     let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
@@ -86,19 +82,17 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
         return Ok(ResponseBuilder::new().with_headers(headers).empty());
     }
     // What is remembered saves a read. Only if it turns out to be out of date is storage asked.
-    let opened = world
-        .open(
-            &lease,
-            browser.clone(),
-            Freshness::Remembered,
-            bindings::now(),
-        )
-        .await?;
-    match send(&call, &world, opened).await {
+    let now = bindings::now();
+    let sent = match world
+        .open(&lease, browser.clone(), Freshness::Remembered, now)
+        .await
+    {
+        Ok(opened) => send(&call, &world, opened).await,
+        Err(failure) => Err(failure),
+    };
+    match sent {
         Err(Failure::ArchiveChanged(_)) => {
-            let opened = world
-                .open(&lease, browser, Freshness::Now, bindings::now())
-                .await?;
+            let opened = world.open(&lease, browser, Freshness::Now, now).await?;
             send(&call, &world, opened).await
         }
         sent => sent,

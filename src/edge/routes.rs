@@ -1,6 +1,6 @@
 //! Which address does what. Each request is logged once, here, and so is each failure.
 
-use worker::{Context, Date, Env, Method, Request, Response};
+use worker::{Context, Date, Env, Request, Response};
 
 use super::answer::{self, Asked, log_line};
 use super::bindings::{self, IsolateMemory, OrderObjects, SystemRandom};
@@ -146,7 +146,7 @@ impl Route {
 /// `POST /webhooks/stripe`: 200 once it is stored, or there is nothing to store; see [`webhook::receive`].
 async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
     let received = async {
-        only(&call, &[Method::Post], "POST")?;
+        only(&call, "POST")?;
         let body = body(&mut call.request, stripe::MAX_BODY_BYTES).await?;
         let signature = header(&call.request, "Stripe-Signature");
         let origin = call.url.origin().ascii_serialization();
@@ -186,7 +186,7 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
 
 /// `POST /links`: see [`links::issue`].
 async fn links(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, &[Method::Post], "POST")?;
+    only(&call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
     let origin = call.url.origin().ascii_serialization();
@@ -211,7 +211,7 @@ async fn health(
     call: &Call<'_>,
     settings: Result<Settings, SettingsErrors>,
 ) -> Result<Response, Failure> {
-    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(call, "GET, HEAD")?;
     let health = match settings {
         Err(errors) => Health::unconfigured(&errors),
         Ok(settings) => {

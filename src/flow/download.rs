@@ -171,7 +171,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         // 1. The lease.
         let claims =
             LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
-        let browser = browser.ok_or(Failure::Refused(LeaseRefusal::OtherBrowser))?;
+        let browser = browser.ok_or(Failure::Refused(LeaseRefusal::NoCookie))?;
         // 2. The order.
         let key = LeaseKey {
             jti: claims.jti,

@@ -139,9 +139,10 @@ pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError
         link.expires_at,
     )
     .sign(&settings.link_keys)?;
+    // What is set now leads where the shop is now, also for orders from before.
+    let origin = settings.public_url.as_deref().unwrap_or(&link.origin);
     Ok(format!(
-        "{}/download?token={}",
-        link.origin,
+        "{origin}/download?token={}",
         percent_encode(&token)
     ))
 }

@@ -1,5 +1,6 @@
 //! The order's alarm rang: a mail is due, or a link's end is to be made known.
 
+use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem};
 use crate::domain::order::{Command, LinkView, Reply};
 use crate::domain::settings::Settings;
@@ -7,7 +8,7 @@ use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
 use super::links::link_url;
-use super::ports::{Mailer, Referee, Tombstone, Tombstones, Unavailable};
+use super::ports::{Mailer, Randomness, Referee, Tombstone, Tombstones, Unavailable};
 use super::webhook::unexpected;
 
 /// KV knows of a link's end for so long past the link's expiry, in seconds: longer than clocks differ.
@@ -26,9 +27,10 @@ pub async fn run(
     referee: &impl Referee,
     mailer: &impl Mailer,
     tombstones: &impl Tombstones,
+    random: &impl Randomness,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sent = send_mail(settings, referee, mailer, now).await;
+    let sent = send_mail(settings, referee, mailer, random, now).await;
     let buried = bury_links(referee, tombstones, now).await;
     sent.and(buried)
 }
@@ -41,10 +43,20 @@ async fn send_mail(
     settings: &Settings,
     referee: &impl Referee,
     mailer: &impl Mailer,
+    random: &impl Randomness,
     now: Timestamp,
 ) -> Result<(), Failure> {
     // 1. The attempt.
-    let job = match referee.decide(Command::StartMail, now)? {
+    let jtis = settings
+        .products
+        .iter()
+        .map(|_| RandomId::from_random(&random.draw()))
+        .collect();
+    let start = Command::StartMail {
+        jtis,
+        link_ttl_secs: settings.link_ttl_secs,
+    };
+    let job = match referee.decide(start, now)? {
         Reply::MailJob(Some(job)) => *job,
         Reply::MailJob(None) | Reply::Unknown => return Ok(()),
         other => return Err(unexpected(&other)),

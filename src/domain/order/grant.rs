@@ -88,6 +88,18 @@ pub struct Stream {
     id: RandomId,
     seen_at: Timestamp,
     range: Range<u64>,
+    early: bool,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// All of it was sent.
+    Whole,
+    /// It broke off, somewhere.
+    Broken,
+    /// Storage failed before its first byte.
+    NotBegun,
 }
 
 /// The bytes that a response is to send.
@@ -156,7 +168,9 @@ impl Link {
             return Standing::Superseded;
         }
         let lease = self.lease.as_ref();
-        if lease.is_some_and(|lease| browser == Some(&lease.browser) && !lease.is_over(now)) {
+        let own = lease.filter(|lease| browser == Some(&lease.browser) && !lease.is_over(now));
+        // One that asked too often is of no use any more; before the delivery another takes its place.
+        if own.is_some_and(|lease| !lease.is_spent() || self.delivered_at.is_some()) {
             return Standing::Yours;
         }
         if let Some(at) = self.delivered_at {
@@ -168,7 +182,7 @@ impl Link {
         let Some(lease) = lease else {
             return Standing::Ready;
         };
-        if let Some(retry_after_secs) = lease.keeps_others_out_secs(now) {
+        if let Some(retry_after_secs) = lease.keeps_others_out_secs(now).filter(|_| own.is_none()) {
             return Standing::InProgress { retry_after_secs };
         }
         if self.sending_leases >= MAX_SENDING_LEASES {
@@ -178,13 +192,23 @@ impl Link {
         }
     }
 
-    /// Whether somebody can still download by it.
+    /// Whether somebody has begun to use it.
     #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        matches!(
-            self.standing(None, now),
-            Standing::Ready | Standing::InProgress { .. }
-        )
+    pub fn is_begun(&self) -> bool {
+        self.begun_etag.is_some() || self.delivered_at.is_some()
+    }
+
+    /// Whether it still gives somebody who gets it now the time to use it: half its life at least. One that
+    /// somebody is using is left to them.
+    #[must_use]
+    pub fn is_worth_sending(&self, now: Timestamp) -> bool {
+        let life_secs = self.expires_at.secs_since(self.issued_at);
+        let left_secs = self.expires_at.secs_since(now);
+        match self.standing(None, now) {
+            Standing::Ready => left_secs * 2 >= life_secs,
+            Standing::InProgress { .. } => true,
+            _ => false,
+        }
     }
 
     /// Redeems the link: the browser's own lease again, or a new one.
@@ -248,13 +272,13 @@ impl Link {
         now: Timestamp,
     ) -> Result<Option<u64>, LeaseRefusal> {
         let lease = self.held(key, now)?;
-        let early = u32::from(request.range.start < request.total.div_ceil(2));
-        if lease.requests >= MAX_REQUESTS || lease.early_requests + early > MAX_EARLY_REQUESTS {
+        let early = request.range.start < request.total.div_ceil(2);
+        if lease.requests >= MAX_REQUESTS || (early && lease.early_requests >= MAX_EARLY_REQUESTS) {
             return Err(LeaseRefusal::TooManyRequests);
         }
         let sends_first = lease.requests == 0;
         lease.requests += 1;
-        lease.early_requests += early;
+        lease.early_requests += u32::from(early);
         lease.seen_at = now;
         // A dead stream's row is of no use any more.
         lease.streams.retain(|other| other.is_alive(now));
@@ -262,6 +286,7 @@ impl Link {
             id: stream,
             seen_at: now,
             range: request.range.clone(),
+            early,
         });
         let delivers_at = lease.count(request);
         self.sending_leases += u32::from(sends_first);
@@ -306,18 +331,30 @@ impl Link {
         &mut self,
         key: &LeaseKey,
         stream: &RandomId,
-        whole: bool,
+        ending: Ending,
         now: Timestamp,
     ) -> Result<(), LeaseRefusal> {
         let lease = self.held(key, now)?;
         lease.seen_at = now;
-        let ended = lease
-            .streams
-            .iter()
-            .position(|other| other.id == *stream)
-            .map(|at| lease.streams.swap_remove(at));
-        if let Some(ended) = ended.filter(|_| whole) {
-            lease.sent.add(ended.range);
+        let at = lease.streams.iter().position(|other| other.id == *stream);
+        let Some(ended) = at.map(|at| lease.streams.swap_remove(at)) else {
+            return Ok(());
+        };
+        match ending {
+            Ending::Whole => lease.sent.add(ended.range),
+            Ending::Broken => {}
+            // It was no request of the client's that failed: what it counted is given back.
+            Ending::NotBegun => {
+                lease.requests -= 1;
+                lease.early_requests -= u32::from(ended.early);
+                let counted = lease
+                    .maybe
+                    .iter()
+                    .rposition(|range| range.start == ended.range.start);
+                counted.map(|at| lease.maybe.remove(at));
+                let nothing_sent = lease.requests == 0;
+                self.sending_leases -= u32::from(nothing_sent);
+            }
         }
         Ok(())
     }
@@ -363,6 +400,11 @@ impl Lease {
 
     fn is_over(&self, now: Timestamp) -> bool {
         self.over_at() <= now
+    }
+
+    /// Whether a request from the start would be one too many.
+    fn is_spent(&self) -> bool {
+        self.requests >= MAX_REQUESTS || self.early_requests >= MAX_EARLY_REQUESTS
     }
 
     /// For how many seconds more other browsers wait: none if this one's download broke off.

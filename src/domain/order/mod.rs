@@ -11,7 +11,7 @@ mod outbox;
 use serde::{Deserialize, Serialize};
 
 pub use grant::{
-    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, LEASE_IDLE_SECS, Lease, Link,
+    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, Ending, LEASE_IDLE_SECS, Lease, Link,
     MAX_EARLY_REQUESTS, MAX_REQUESTS, MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
 };
 pub use outbox::{MailState, RETRY_PAUSES_SECS};
@@ -140,11 +140,16 @@ pub enum Command {
         key: LeaseKey,
         /// The stream.
         stream: RandomId,
-        /// Whether all of it was sent.
-        whole: bool,
+        /// How.
+        ending: Ending,
     },
     /// The outbox begins an attempt at the mail that is due.
-    StartMail,
+    StartMail {
+        /// The names of new links, one per item, should the old ones be about to end.
+        jtis: Vec<RandomId>,
+        /// How long a new link is good, in seconds.
+        link_ttl_secs: i64,
+    },
     /// The mail's text, as it will be sent on every attempt.
     KeepMail {
         /// The text.
@@ -213,6 +218,8 @@ pub enum Reply {
 pub enum LeaseRefusal {
     /// It was given to another browser.
     OtherBrowser,
+    /// The browser did not say which one it is.
+    NoCookie,
     /// It is over, or another one took its place: back to the link.
     Over,
     /// More requests than any download needs.
@@ -349,10 +356,17 @@ impl Order {
             Command::HandOver { key, stream } => self.lease(&key, |link| {
                 link.hand_over(&key, &stream, now).map(|()| None)
             }),
-            Command::Finish { key, stream, whole } => self.lease(&key, |link| {
-                link.finish(&key, &stream, whole, now).map(|()| None)
+            Command::Finish {
+                key,
+                stream,
+                ending,
+            } => self.lease(&key, |link| {
+                link.finish(&key, &stream, ending, now).map(|()| None)
             }),
-            Command::StartMail => Reply::MailJob(self.start_mail(now).map(Box::new)),
+            Command::StartMail {
+                jtis,
+                link_ttl_secs,
+            } => Reply::MailJob(self.start_mail(jtis, link_ttl_secs, now).map(Box::new)),
             Command::KeepMail { mail } => {
                 self.mail.iter_mut().for_each(|state| state.keep(&mail));
                 Reply::Done
@@ -388,9 +402,12 @@ impl Order {
         let Some(item) = self.items.iter_mut().find(|item| item.product == wanted) else {
             return Reply::NoSuchItem;
         };
-        if !item.links.last().is_some_and(|link| link.is_live(now)) {
-            item.links.iter_mut().for_each(|link| link.supersede(now));
-            item.links.push(Link::new(jti, now, link_ttl_secs));
+        if !item
+            .links
+            .last()
+            .is_some_and(|link| link.is_worth_sending(now))
+        {
+            item.renew(jti, link_ttl_secs, now);
         }
         self.items
             .iter()
@@ -480,6 +497,12 @@ impl Item {
             license: new.license,
             links,
         }
+    }
+
+    /// A new link takes the place of all before it.
+    fn renew(&mut self, jti: RandomId, link_ttl_secs: i64, now: Timestamp) {
+        self.links.iter_mut().for_each(|link| link.supersede(now));
+        self.links.push(Link::new(jti, now, link_ttl_secs));
     }
 }
 

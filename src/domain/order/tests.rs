@@ -11,6 +11,13 @@ fn record(mail: bool) -> Command {
     }
 }
 
+fn start_mail() -> Command {
+    Command::StartMail {
+        jtis: vec![id(50)],
+        link_ttl_secs: TTL_SECS,
+    }
+}
+
 fn recorded() -> Option<Order> {
     decide(None, record(true), PAID_AT).0
 }
@@ -67,7 +74,7 @@ fn nothing_but_a_purchase_makes_an_order() {
             link_ttl_secs: 1,
         },
         Command::Open(key),
-        Command::StartMail,
+        start_mail(),
         Command::MailSent,
     ] {
         assert_eq!(decide(None, command, PAID_AT), (None, Reply::Unknown));
@@ -141,7 +148,8 @@ fn the_operator_gets_the_link_that_works_or_a_new_one() {
     };
     let (order, reply) = decide(recorded(), issue(2), PAID_AT);
     assert_eq!(jti_of(reply), id(1));
-    let later = PAID_AT.plus_secs(TTL_SECS);
+    // A link whose time is nearly over is none to give to anybody.
+    let later = PAID_AT.plus_secs(TTL_SECS / 2 + 1);
     let (order, reply) = decide(order, issue(3), later);
     assert_eq!(jti_of(reply), id(3));
     let (order, reply) = decide(
@@ -197,15 +205,18 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
         .enumerate()
     {
         assert_eq!(order.as_ref().unwrap().next_alarm(), Some(now));
-        let (after, reply) = decide(order, Command::StartMail, now);
+        let (after, reply) = decide(order, start_mail(), now);
         let Reply::MailJob(Some(job)) = reply else {
             panic!("{reply:?}")
         };
         assert_eq!(usize::try_from(job.attempt).unwrap(), attempt + 1);
-        assert_eq!(job.idempotency_key, "links/cs_test_1");
+        assert_eq!(
+            job.idempotency_key,
+            format!("links/cs_test_1/{}", job.links[0].jti.as_str())
+        );
         // Nothing is due before the pause is over.
         assert_eq!(
-            decide(after.clone(), Command::StartMail, now).1,
+            decide(after.clone(), start_mail(), now).1,
             Reply::MailJob(None)
         );
         now = now.plus_secs(*pause);
@@ -214,7 +225,7 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
     let (order, _) = decide(order, Command::MailSent, now);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
     assert_eq!(
-        decide(order, Command::StartMail, now.plus_secs(99_999)).1,
+        decide(order, start_mail(), now.plus_secs(99_999)).1,
         Reply::MailJob(None)
     );
 }
@@ -242,7 +253,7 @@ fn every_attempt_sends_the_text_of_the_first() {
         },
         PAID_AT,
     );
-    let Reply::MailJob(Some(job)) = decide(order, Command::StartMail, PAID_AT).1 else {
+    let Reply::MailJob(Some(job)) = decide(order, start_mail(), PAID_AT).1 else {
         panic!()
     };
     assert_eq!(job.mail, Some(mail("first")));
@@ -252,10 +263,7 @@ fn every_attempt_sends_the_text_of_the_first() {
 fn a_purchase_made_elsewhere_sends_no_mail() {
     let (order, _) = decide(None, record(false), PAID_AT);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
-    assert_eq!(
-        decide(order, Command::StartMail, PAID_AT).1,
-        Reply::MailJob(None)
-    );
+    assert_eq!(decide(order, start_mail(), PAID_AT).1, Reply::MailJob(None));
 }
 
 #[test]
@@ -276,4 +284,27 @@ fn order_format_unchanged() {
     );
     assert_eq!(serde_json::to_string(&order).unwrap(), stored);
     assert_eq!(serde_json::from_str::<Order>(&stored).unwrap(), order);
+}
+
+#[test]
+fn a_mail_whose_link_is_in_use_has_arrived() {
+    let mut order = recorded().unwrap();
+    let link = &mut order.items[0].links[0];
+    link.redeem(browser(1), id(2), PAID_AT).unwrap();
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(2),
+        browser: browser(1),
+    };
+    let request = Request {
+        range: 0..9,
+        open_ended: true,
+        total: 9,
+        etag: "v1".to_owned(),
+    };
+    link.begin(&key, id(3), &request, PAID_AT).unwrap();
+    let later = PAID_AT.plus_secs(TTL_SECS);
+    let (order, reply) = decide(Some(order), start_mail(), later);
+    assert_eq!(reply, Reply::MailJob(None));
+    assert_eq!(order.unwrap().items[0].links.len(), 1);
 }

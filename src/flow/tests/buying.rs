@@ -63,6 +63,7 @@ fn ring(town: &Town, dies_at: Option<u32>) -> Result<(), Failure> {
         &referee,
         &town.mailer,
         &town.kv,
+        &town.random,
         town.now(),
     ))
 }
@@ -197,4 +198,26 @@ fn a_product_that_is_not_configured_waits_until_it_is() {
     town.settings.products = products;
     ring_on(&town);
     assert_eq!(town.mailer.calls.get(), 1);
+}
+
+#[test]
+fn a_mail_that_is_late_carries_a_link_that_is_good() {
+    let town = Town::new();
+    buy(&town).unwrap();
+    // For two days, the provider is down.
+    let mut attempts = 0;
+    while town.now().secs_since(PAID_AT) < 2 * 24 * 3_600 {
+        town.mailer.faults.borrow_mut().push_back(Fault::NotDone);
+        let at = town.orders.only().next_alarm().unwrap();
+        town.wait(at.secs_since(town.now()).max(1));
+        let _ = ring(&town, None);
+        attempts += 1;
+    }
+    assert!(attempts < 30, "{attempts} attempts");
+    town.mailer.faults.borrow_mut().clear();
+    ring_on(&town);
+    let mails: Vec<_> = town.mailer.sent.borrow().values().cloned().collect();
+    assert_eq!(mails.len(), 1);
+    let token = mails[0].links[0].split_once("token=").unwrap().1.to_owned();
+    assert!(block_on(town.world().look(&token, None, town.now())).is_ok());
 }

@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use crate::domain::id::BrowserId;
 use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser};
-use crate::domain::order::{Command, LeaseRefusal, Standing};
+use crate::domain::order::{Command, Ending, LeaseRefusal, Standing};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Freshness, Opened};
 use crate::flow::failure::Failure;
@@ -74,7 +74,7 @@ fn download(town: &Town, token: &str, who: u8) -> Vec<u8> {
         Command::Finish {
             key,
             stream,
-            whole: true,
+            ending: Ending::Whole,
         },
     ))
     .unwrap();
@@ -215,12 +215,13 @@ fn a_signed_expiry_counts_whatever_the_order_says() {
 fn a_lease_is_its_browsers_alone() {
     let (town, token) = bought();
     let lease = redeem(&town, &token, 1).unwrap();
-    for who in [None, Some(browser(2))] {
-        let refused = open(&town, &lease, who);
-        assert!(matches!(
-            refused,
-            Err(Failure::Refused(LeaseRefusal::OtherBrowser))
-        ));
+    for (who, why) in [
+        (None, LeaseRefusal::NoCookie),
+        (Some(browser(2)), LeaseRefusal::OtherBrowser),
+    ] {
+        assert!(
+            matches!(open(&town, &lease, who), Err(Failure::Refused(refusal)) if refusal == why)
+        );
     }
     assert!(
         matches!(
@@ -398,6 +399,7 @@ fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
             &referee,
             &town.mailer,
             &town.kv,
+            &town.random,
             town.now(),
         ))
     };
