@@ -192,7 +192,8 @@ impl EntryReader {
 
 impl Plan {
     /// As [`append`](Plan::append), with bytes put in front of the data of some entries. `entries` were read for
-    /// them from the archive of `index`. Empty insertions change nothing.
+    /// them from the archive of `index`. Empty insertions change nothing. The plan holds its own copy of the
+    /// directory records that change.
     ///
     /// # Errors
     /// Those of [`append`](Plan::append), except that there may be no new files; and if an entry is not there, is

@@ -112,8 +112,10 @@ pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
 
 /// Whether a file system that ignores case takes them for one file, as those of Windows and macOS do.
 pub(super) fn differ_at_most_in_case(base: &[u8], new: &str) -> bool {
-    base.eq_ignore_ascii_case(new.as_bytes())
-        || str::from_utf8(base).is_ok_and(|base| base.to_lowercase() == new.to_lowercase())
+    if base.is_ascii() && new.is_ascii() {
+        return base.eq_ignore_ascii_case(new.as_bytes());
+    }
+    str::from_utf8(base).is_ok_and(|base| base.to_lowercase() == new.to_lowercase())
 }
 
 /// Where macOS keeps its metadata in archives that it makes.

@@ -114,10 +114,12 @@ impl FirstLook {
             return Err(Rejection::StubInFront { at: self.first_at });
         }
         let suspects = repeated(&mut self.hashes);
+        self.hashes = Vec::new();
+        let entries = usize::try_from(self.seen_entries).unwrap_or_default();
         let second_look = (!self.in_order || !suspects.is_empty()).then(|| SecondLook {
             directory_at: self.directory.start,
             suspects: suspects.into_iter().map(|hash| (hash, None)).collect(),
-            spans: Vec::new(),
+            spans: Vec::with_capacity(if self.in_order { 0 } else { entries }),
             in_order: self.in_order,
         });
         let top = self.top.found();
