@@ -260,6 +260,29 @@ fn stub_in_front_with_adjusted_offsets() {
     );
 }
 
+/// Found by the fuzzer: what stood behind a replaced entry would come to stand in front of all.
+#[test]
+fn stub_in_front_once_an_entry_is_cut_out() {
+    for behind in [&[][..], &[Entry::new("x", b"x")]] {
+        let mut forge = Forge::new(Cursor::new(Vec::new()));
+        forge.add(&Entry::new("README.txt", b"old")).write(b"gap");
+        for entry in behind {
+            forge.add(entry);
+        }
+        let base = forge.finish(b"", false).0.into_inner();
+        assert_eq!(
+            index(&base, &[]).map(|index| index.entries()),
+            Ok(1 + behind.len() as u64)
+        );
+        assert_eq!(
+            index(&base, &NAMES),
+            Err(Rejection::StubInFront {
+                at: 30 + 10 + 3 + 3
+            })
+        );
+    }
+}
+
 #[test]
 fn entries_outside_of_their_part() {
     assert_code(

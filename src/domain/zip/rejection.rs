@@ -95,6 +95,7 @@ pub enum Rejection {
         stated: u64,
     },
     /// The first entry does not begin at the first byte: a program or other bytes stand in front (4.1.9, 4.3.6).
+    /// Or they would, once an entry in front of them is cut out.
     StubInFront {
         /// Where the first entry begins.
         at: u64,
