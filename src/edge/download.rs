@@ -26,14 +26,8 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
-    let (archives, kv, orders) = adapters(call.env)?;
-    let world = World {
-        settings,
-        orders: &orders,
-        archives: &archives,
-        kv: &kv,
-        memory: &IsolateMemory,
-    };
+    let adapters = Adapters::of(call.env)?;
+    let world = adapters.world(settings);
     let response = if call.request.method() == Method::Post {
         let token = form_field(&mut call.request, "token")
             .await?
@@ -63,14 +57,8 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
     let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
-    let (archives, kv, orders) = adapters(call.env)?;
-    let world = World {
-        settings,
-        orders: &orders,
-        archives: &archives,
-        kv: &kv,
-        memory: &IsolateMemory,
-    };
+    let adapters = Adapters::of(call.env)?;
+    let world = adapters.world(settings);
     if call.request.method() == Method::Head {
         let opened = world
             .open(&lease, browser, Freshness::Now, bindings::now())
@@ -161,12 +149,37 @@ fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
 }
 
 /// The bindings that a download needs.
-pub(super) fn adapters(env: &Env) -> Result<(ArchiveBucket, LinksKv, OrderObjects<'_>), Failure> {
-    let archives = env
-        .bucket("ARCHIVES")
-        .map_err(|error| unavailable("ARCHIVES", &error))?;
-    let links = env
-        .kv("LINKS")
-        .map_err(|error| unavailable("LINKS", &error))?;
-    Ok((ArchiveBucket(archives), LinksKv(links), OrderObjects(env)))
+pub(super) struct Adapters<'a> {
+    archives: ArchiveBucket,
+    kv: LinksKv,
+    pub(super) orders: OrderObjects<'a>,
+}
+
+impl<'a> Adapters<'a> {
+    /// # Errors
+    /// A binding is missing in wrangler.toml.
+    pub(super) fn of(env: &'a Env) -> Result<Self, Failure> {
+        let archives = env
+            .bucket("ARCHIVES")
+            .map_err(|error| unavailable("ARCHIVES", &error))?;
+        let links = env
+            .kv("LINKS")
+            .map_err(|error| unavailable("LINKS", &error))?;
+        Ok(Self {
+            archives: ArchiveBucket(archives),
+            kv: LinksKv(links),
+            orders: OrderObjects(env),
+        })
+    }
+
+    pub(super) fn world(&'a self, settings: &'a Settings) -> EdgeWorld<'a> {
+        let (archives, kv, orders) = (&self.archives, &self.kv, &self.orders);
+        World {
+            settings,
+            orders,
+            archives,
+            kv,
+            memory: &IsolateMemory,
+        }
+    }
 }

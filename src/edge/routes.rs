@@ -3,14 +3,13 @@
 use worker::{Context, Date, Env, Request, Response};
 
 use super::answer::{self, Asked, log_line};
-use super::bindings::{self, IsolateMemory, OrderObjects, SystemRandom};
+use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
-use super::download::{self, adapters};
+use super::download::{self, Adapters};
 use super::request::{Call, body, header, only, request_id, runtime, wants_page};
 use crate::domain::page;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
-use crate::flow::download::World;
 use crate::flow::failure::Failure;
 use crate::flow::health::{self, Health};
 use crate::flow::links::{self, IssueRequest};
@@ -215,20 +214,10 @@ async fn health(
     let health = match settings {
         Err(errors) => Health::unconfigured(&errors),
         Ok(settings) => {
-            let (archives, kv, orders) = adapters(call.env)?;
-            let reached = orders
-                .post("health", "/inspect", "")
-                .await
-                .map(|_| ())
-                .map_err(|error| error.to_string());
-            let (settings, memory) = (&settings, &IsolateMemory);
-            let world = World {
-                settings,
-                orders: &orders,
-                archives: &archives,
-                kv: &kv,
-                memory,
-            };
+            let adapters = Adapters::of(call.env)?;
+            let reached = adapters.orders.post("health", "/inspect", "").await;
+            let reached = reached.map(|_| ()).map_err(|error| error.to_string());
+            let world = adapters.world(&settings);
             health::check(&world, reached, bindings::now()).await
         }
     };

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use super::download::World;
+use super::failure::Failure;
+use super::outbox;
 use super::ports::{
     ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
     Tombstones, Unavailable, Verdict, Verdicts,
@@ -340,30 +342,31 @@ impl Town {
         Timestamp::from_secs(self.orders.now.get())
     }
 
+    /// The alarm rings; the object dies at the `dies_at`-th time that it stores something.
+    pub(super) fn ring(&self, dies_at: Option<u32>) -> Result<(), Failure> {
+        let referee = OnlyOrder {
+            orders: &self.orders,
+            dies_at,
+            decisions: Cell::new(0),
+        };
+        let run = outbox::run(
+            &self.settings,
+            &referee,
+            &self.mailer,
+            &self.kv,
+            &self.random,
+            self.now(),
+        );
+        pollster::block_on(run)
+    }
+
     pub(super) fn wait(&self, secs: i64) {
         self.orders.now.set(self.orders.now.get() + secs);
     }
 }
 
 pub(super) fn settings() -> Settings {
-    Settings::parse(|name| {
-        let value = match name {
-            "ENVIRONMENT" => "development",
-            "STRIPE_WEBHOOK_SECRET" => "whsec_0123456789abcdef",
-            "STRIPE_API_KEY" => "sk_test_0123456789",
-            "LINK_KEYS" => "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-            "ADMIN_TOKEN" => "0123456789abcdef01234567",
-            "MAIL_PROVIDER" => "outbox",
-            "SHOP_NAME" => "Demo Shop",
-            "SUPPORT_EMAIL" => "help@example.com",
-            "PRODUCTS" => {
-                r#"[{"id":"demo","name":"Demo Product","version":"1.0.0","archive":"demo.zip","filename":"demo.zip"}]"#
-            }
-            _ => return None,
-        };
-        Some(value.to_owned())
-    })
-    .unwrap()
+    Settings::parse(fixtures::setting).unwrap()
 }
 
 /// An archive made by the `zip` crate.

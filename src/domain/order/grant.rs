@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LeaseKey, LeaseRefusal};
+use super::{Coverage, LeaseKey, LeaseRefusal};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::time::Timestamp;
 
@@ -29,9 +29,6 @@ pub const MAX_EARLY_REQUESTS: u32 = 20;
 
 /// The most requests of one lease: a download manager cuts a large file into dozens of ranges.
 pub const MAX_REQUESTS: u32 = 200;
-
-/// A copy counts as delivered when so much of it was handed over, in percent.
-pub const DELIVERED_PERCENT: u64 = 95;
 
 /// A signed link: what is known of it on our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +110,6 @@ pub struct Request {
     pub total: u64,
     /// The copy's strong tag, unquoted: another release, or another text, is another copy.
     pub etag: String,
-}
-
-/// Bytes of a copy: disjoint ranges, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
-    total: u64,
-    ranges: Vec<Range<u64>>,
 }
 
 /// How a link stands for somebody who looks at it.
@@ -458,74 +448,6 @@ impl Stream {
     fn is_alive(&self, now: Timestamp) -> bool {
         now < self.seen_at.plus_secs(STREAM_GRACE_SECS)
     }
-}
-
-impl Coverage {
-    /// None yet of a copy of so many bytes.
-    #[must_use]
-    pub fn of(total: u64) -> Self {
-        Self {
-            total,
-            ranges: Vec::new(),
-        }
-    }
-
-    /// Adds a range.
-    pub fn add(&mut self, range: Range<u64>) {
-        if range.is_empty() {
-            return;
-        }
-        let Range { mut start, mut end } = range;
-        self.ranges.retain(|known| {
-            let apart = known.end < start || end < known.start;
-            if !apart {
-                start = start.min(known.start);
-                end = end.max(known.end);
-            }
-            apart
-        });
-        let at = self.ranges.partition_point(|known| known.start < start);
-        self.ranges.insert(at, start..end);
-    }
-
-    /// Bytes in it, each counted once.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|range| range.end - range.start)
-            .sum()
-    }
-
-    /// Which byte of `range`, sent from its start on, makes this a delivery.
-    #[must_use]
-    pub fn delivered_within(&self, range: &Range<u64>) -> Option<u64> {
-        let missing = delivered_bytes(self.total).saturating_sub(self.bytes());
-        if missing == 0 {
-            return Some(range.start);
-        }
-        // Walks the gaps in `range` until as many bytes as are missing were found in them.
-        let mut found = 0;
-        let mut at = range.start;
-        for known in self.ranges.iter().chain([&(range.end..range.end)]) {
-            let gap = known.start.clamp(at, range.end) - at;
-            if found + gap >= missing {
-                // The delivery is made by the last of the missing bytes.
-                return Some(at + (missing - found) - 1);
-            }
-            found += gap;
-            at = known.end.clamp(at, range.end);
-        }
-        None
-    }
-}
-
-/// The fewest bytes of a copy that are a delivery.
-fn delivered_bytes(total: u64) -> u64 {
-    let percent = u128::from(total) * u128::from(DELIVERED_PERCENT);
-    u64::try_from(percent.div_ceil(100))
-        .unwrap_or(u64::MAX)
-        .max(1)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod command;
+mod coverage;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod grant;
@@ -10,14 +12,16 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
+pub use coverage::{Coverage, DELIVERED_PERCENT};
 pub use grant::{
-    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, Ending, LEASE_IDLE_SECS, Lease, Link,
-    MAX_EARLY_REQUESTS, MAX_REQUESTS, MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
+    ABANDONED_AFTER_SECS, Ending, LEASE_IDLE_SECS, Lease, Link, MAX_EARLY_REQUESTS, MAX_REQUESTS,
+    MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
 };
-pub use outbox::{MailState, RETRY_PAUSES_SECS};
+pub use outbox::{MailJob, MailState, RETRY_PAUSES_SECS};
 
-use super::id::{BrowserId, OrderId, RandomId};
-use super::purchase::{Buyer, LicenseId, Purchase};
+use super::id::{BrowserId, RandomId};
+use super::purchase::{LicenseId, Purchase};
 use super::settings::ProductId;
 use super::time::Timestamp;
 
@@ -54,199 +58,6 @@ pub struct NewItem {
     pub license: LicenseId,
     /// The name of its first link.
     pub jti: RandomId,
-}
-
-/// Which download a command is about. Every part comes from a signed lease, but for the browser, which
-/// comes from its cookie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeaseKey {
-    /// The link.
-    pub jti: RandomId,
-    /// The lease.
-    pub lease: RandomId,
-    /// Who asks.
-    pub browser: BrowserId,
-}
-
-/// What can be asked of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
-    /// Somebody paid. The second time, and every time after, nothing changes.
-    Record {
-        /// What for.
-        purchase: Purchase,
-        /// Where links lead.
-        origin: String,
-        /// One for each of the purchase's products.
-        items: Vec<NewItem>,
-        /// How long the links are good, in seconds.
-        link_ttl_secs: i64,
-        /// Whether to mail the links.
-        mail: bool,
-    },
-    /// The operator asks for a link: the one that still works, or a new one in its place.
-    Issue {
-        /// For which item; an order of one item needs no name.
-        product: Option<ProductId>,
-        /// The new link's name, should one be needed.
-        jti: RandomId,
-        /// How long a new link is good, in seconds.
-        link_ttl_secs: i64,
-    },
-    /// How does this link stand? Changes nothing.
-    Look {
-        /// The link.
-        jti: RandomId,
-        /// Who asks, if known.
-        browser: Option<BrowserId>,
-    },
-    /// The button was pressed.
-    Redeem {
-        /// The link.
-        jti: RandomId,
-        /// Who pressed it.
-        browser: BrowserId,
-        /// The new lease's name, should one be needed.
-        lease: RandomId,
-    },
-    /// Does this lease hold? Changes nothing.
-    Open(LeaseKey),
-    /// A stream is about to start.
-    Begin {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream's own name.
-        stream: RandomId,
-        /// What it will send.
-        request: Request,
-    },
-    /// A stream still runs.
-    Heartbeat {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-    },
-    /// A stream is about to send the bytes that make the copy a delivered one.
-    HandOver {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-    },
-    /// A stream is over.
-    Finish {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-        /// How.
-        ending: Ending,
-    },
-    /// The outbox begins an attempt at the mail that is due.
-    StartMail {
-        /// The names of new links, one per item, should the old ones be about to end.
-        jtis: Vec<RandomId>,
-        /// How long a new link is good, in seconds.
-        link_ttl_secs: i64,
-    },
-    /// The mail's text, as it will be sent on every attempt.
-    KeepMail {
-        /// The text.
-        mail: super::mail::Mail,
-    },
-    /// The provider took the mail.
-    MailSent,
-    /// These links' tombstones are in KV.
-    Buried {
-        /// The links.
-        jtis: Vec<RandomId>,
-    },
-}
-
-/// What an order answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// There is no such order, or no such link in it.
-    Unknown,
-    /// The order is stored; `new` the first time.
-    Recorded {
-        /// Whether this was the first time.
-        new: bool,
-        /// What is stored, which the first time decided.
-        purchase: Purchase,
-    },
-    /// A link that works.
-    Issued(LinkView),
-    /// An order of several items was asked for a link without saying which; or it has no such item.
-    NoSuchItem,
-    /// How a link stands.
-    Stands {
-        /// So.
-        standing: Standing,
-        /// What it is for.
-        view: LinkView,
-    },
-    /// The link was redeemed.
-    Leased {
-        /// The lease.
-        lease: RandomId,
-        /// Since when.
-        issued_at: Timestamp,
-        /// What it is for.
-        view: LinkView,
-    },
-    /// The lease holds.
-    Holds {
-        /// What it is for.
-        view: LinkView,
-        /// For [`Command::Begin`]: the byte before which the stream says [`Command::HandOver`].
-        delivers_at: Option<u64>,
-        /// The tag of the copy that was first sent by this link, if any was.
-        begun_etag: Option<String>,
-    },
-    /// The lease does not hold.
-    Refused(LeaseRefusal),
-    /// Noted.
-    Done,
-    /// The mail to send now, or to compose first.
-    MailJob(Option<Box<outbox::MailJob>>),
-}
-
-/// Why a lease opens nothing (any more).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeaseRefusal {
-    /// It was given to another browser.
-    OtherBrowser,
-    /// The browser did not say which one it is.
-    NoCookie,
-    /// It is over, or another one took its place: back to the link.
-    Over,
-    /// More requests than any download needs.
-    TooManyRequests,
-}
-
-/// What a page, a token or a licence needs to know of a link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkView {
-    /// The order.
-    pub order: OrderId,
-    /// The product.
-    pub product: ProductId,
-    /// The licence's number.
-    pub license: LicenseId,
-    /// Who bought it.
-    pub buyer: Buyer,
-    /// When.
-    pub purchased_at: Timestamp,
-    /// Where links lead.
-    pub origin: String,
-    /// The link.
-    pub jti: RandomId,
-    /// Since when the link is good.
-    pub issued_at: Timestamp,
-    /// Until when.
-    pub expires_at: Timestamp,
 }
 
 /// The rule: what becomes of `state` when `command` arrives at `now`, and what to answer.

@@ -385,33 +385,17 @@ fn a_new_release_is_seen_when_it_is_asked_for() {
 
 #[test]
 fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
-    use crate::flow::fakes::OnlyOrder;
     let (town, token) = bought();
     download(&town, &token, 1);
-    let ring = |town: &Town| {
-        let referee = OnlyOrder {
-            orders: &town.orders,
-            dies_at: None,
-            decisions: std::cell::Cell::default(),
-        };
-        block_on(crate::flow::outbox::run(
-            &town.settings,
-            &referee,
-            &town.mailer,
-            &town.kv,
-            &town.random,
-            town.now(),
-        ))
-    };
-    ring(&town).unwrap();
+    town.ring(None).unwrap();
     assert!(town.kv.buried.borrow().is_empty());
     let at = town.orders.only().next_alarm().unwrap();
     town.wait(at.secs_since(town.now()));
     town.kv.down.set(true);
-    assert!(ring(&town).is_err());
+    assert!(town.ring(None).is_err());
     assert!(town.orders.only().next_alarm().is_some(), "tried again");
     town.kv.down.set(false);
-    ring(&town).unwrap();
+    town.ring(None).unwrap();
     assert_eq!(town.orders.only().next_alarm(), None);
     let (tombstone, ttl_secs) = *town.kv.buried.borrow().values().next().unwrap();
     assert_eq!(tombstone, Tombstone::Used(PAID_AT));

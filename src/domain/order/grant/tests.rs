@@ -494,20 +494,6 @@ fn an_end_is_made_known_once_the_lease_is_over() {
 }
 
 proptest::proptest! {
-    #[test]
-    fn coverage_counts_each_byte_once(ranges in proptest::collection::vec((0_u64..200, 0_u64..200), 0..20)) {
-        let mut coverage = Coverage::of(200);
-        let mut bytes = [false; 200];
-        for (a, b) in ranges {
-            let range = a.min(b)..a.max(b);
-            range.clone().for_each(|at| bytes[usize::try_from(at).unwrap()] = true);
-            coverage.add(range);
-        }
-        let expected = bytes.iter().filter(|covered| **covered).count();
-        proptest::prop_assert_eq!(coverage.bytes(), u64::try_from(expected).unwrap());
-        proptest::prop_assert!(coverage.ranges.windows(2).all(|pair| pair[0].end < pair[1].start));
-    }
-
     /// Whatever a browser asks for and wherever its streams stop: it has fewer than 95 % of the bytes, or
     /// the link is used up. A stream is stopped by the client after `stop` bytes, and says `whole` if that is all.
     #[test]
