@@ -226,6 +226,32 @@ impl Tombstones for LinksKv {
         read.map_err(|error| unavailable("LINKS", &error))
     }
 
+    async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
+        let read = self
+            .0
+            .get(&index_key(jti))
+            .text()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))?;
+        Ok(read.and_then(|name| OrderId::try_from(name).ok()))
+    }
+
+    async fn index(
+        &self,
+        jti: &RandomId,
+        order: &OrderId,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
+        let put = self
+            .0
+            .put(&index_key(jti), order.as_str())
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.expiration_ttl(ttl_secs)
+            .execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+
     async fn bury(
         &self,
         jti: &RandomId,
@@ -274,6 +300,11 @@ impl Verdicts for LinksKv {
 /// The number is the rules' version: a reader that judges otherwise, or stores another form, gets the next.
 fn verdict_key(info: &ArchiveInfo) -> String {
     format!("archive:1:{}:{}", info.etag, info.size_bytes)
+}
+
+/// The operator's index: which order a link belongs to.
+fn index_key(jti: &RandomId) -> String {
+    format!("order-of:{}", jti.as_str())
 }
 
 fn key_of(jti: &RandomId) -> String {

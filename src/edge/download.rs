@@ -151,7 +151,7 @@ fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
 /// The bindings that a download needs.
 pub(super) struct Adapters<'a> {
     archives: ArchiveBucket,
-    kv: LinksKv,
+    pub(super) kv: LinksKv,
     pub(super) orders: OrderObjects<'a>,
 }
 

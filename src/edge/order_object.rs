@@ -9,6 +9,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::answer::log_line;
 use super::bindings::{self, LinksKv, SystemRandom};
 use super::dev::DevOutbox;
+use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
@@ -81,6 +82,12 @@ impl DurableObject for Order {
 impl Referee for Order {
     fn decide(&self, command: Command, now: Timestamp) -> std::result::Result<Reply, Unavailable> {
         self.decide_and_store(command, now).map(|(reply, _)| reply)
+    }
+
+    fn unindexed_links(&self) -> std::result::Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
+        Ok(self
+            .load()?
+            .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {

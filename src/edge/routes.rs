@@ -64,6 +64,7 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
 enum Route {
     Webhook,
     Links,
+    Revoke,
     Page,
     Copy,
     Health,
@@ -76,6 +77,7 @@ impl Route {
         match path {
             "/webhooks/stripe" => Self::Webhook,
             "/links" => Self::Links,
+            "/links/revoke" => Self::Revoke,
             "/download" => Self::Page,
             "/healthz" => Self::Health,
             _ if path
@@ -97,6 +99,7 @@ impl Route {
         match self {
             Self::Webhook => "webhook",
             Self::Links => "links",
+            Self::Revoke => "revoke",
             Self::Page => "page",
             Self::Copy => "copy",
             Self::Health => "health",
@@ -129,7 +132,7 @@ impl Route {
         };
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
-            Self::Links => links(call, &settings).await,
+            Self::Links | Self::Revoke => links(call, &settings, self).await,
             Self::Page => download::page(call, &settings).await,
             Self::Copy => download::copy(call, &settings).await,
             Self::Dev => dev::serve(call, &settings).await,
@@ -183,8 +186,8 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
     }
 }
 
-/// `POST /links`: see [`links::issue`].
-async fn links(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+/// `POST /links` and `POST /links/revoke`: see [`links::issue`] and [`links::revoke`].
+async fn links(mut call: Call<'_>, settings: &Settings, what: Route) -> Result<Response, Failure> {
     only(&call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
@@ -194,15 +197,21 @@ async fn links(mut call: Call<'_>, settings: &Settings) -> Result<Response, Fail
         body: &body,
         origin: &origin,
     };
-    let issued = links::issue(
-        settings,
-        &OrderObjects(call.env),
-        &SystemRandom,
-        request,
-        bindings::now(),
-    )
-    .await?;
-    answer::json(call.asked, 201, &issued).map_err(runtime)
+    let adapters = Adapters::of(call.env)?;
+    let answer = if let Route::Revoke = what {
+        let revoked = links::revoke(settings, &adapters.orders, &adapters.kv, request).await?;
+        answer::json(call.asked, 200, &revoked)
+    } else {
+        let issued = links::issue(
+            settings,
+            &adapters.orders,
+            &SystemRandom,
+            request,
+            bindings::now(),
+        );
+        answer::json(call.asked, 201, &issued.await?)
+    };
+    answer.map_err(runtime)
 }
 
 /// `GET /healthz`: 200 if everything works, else 503 and what does not.

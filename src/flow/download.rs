@@ -276,6 +276,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         match self.kv.find(jti).await {
             Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
             Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
+            Ok(Some(Tombstone::Revoked)) => Err(Failure::Standing(Standing::Revoked)),
             Ok(None) | Err(_) => Ok(()),
         }
     }

@@ -100,6 +100,14 @@ impl Referee for OnlyOrder<'_> {
         Ok(self.orders.decide(&name, command, now))
     }
 
+    fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
+        let order = self.orders.only();
+        Ok(Some((
+            order.purchase.order.clone(),
+            order.unindexed_links(),
+        )))
+    }
+
     fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable> {
         Ok(self.orders.only().ended_links(now))
     }
@@ -163,6 +171,7 @@ impl Archives for FakeArchives {
 pub(super) struct FakeKv {
     pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
     pub verdicts: RefCell<BTreeMap<String, Verdict>>,
+    pub orders: RefCell<BTreeMap<String, OrderId>>,
     pub down: Cell<bool>,
 }
 
@@ -176,6 +185,28 @@ impl Tombstones for FakeKv {
             .borrow()
             .get(jti.as_str())
             .map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.orders.borrow().get(jti.as_str()).cloned())
+    }
+
+    async fn index(
+        &self,
+        jti: &RandomId,
+        order: &OrderId,
+        _ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.orders
+            .borrow_mut()
+            .insert(jti.as_str().to_owned(), order.clone());
+        Ok(())
     }
 
     async fn bury(

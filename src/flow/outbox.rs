@@ -2,7 +2,7 @@
 
 use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem};
-use crate::domain::order::{Command, LinkView, Reply};
+use crate::domain::order::{Command, Link, LinkView, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
@@ -32,7 +32,8 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let sent = send_mail(settings, referee, mailer, random, now).await;
     let buried = bury_links(referee, tombstones, now).await;
-    sent.and(buried)
+    let indexed = index_links(referee, tombstones, now).await;
+    sent.and(buried).and(indexed)
 }
 
 /// 1. The attempt is stored, and with it the next one.
@@ -99,17 +100,12 @@ async fn bury_links(
 ) -> Result<(), Failure> {
     let mut jtis = Vec::new();
     for link in referee.ended_links(now)? {
-        let tombstone = match (link.superseded_at, link.delivered_at) {
-            (None, Some(at)) => Tombstone::Used(at),
+        let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
+            (Some(_), _, _) => Tombstone::Revoked,
+            (None, None, Some(at)) => Tombstone::Used(at),
             _ => Tombstone::Superseded,
         };
-        let lives_secs = link
-            .expires_at
-            .plus_secs(TOMBSTONE_MARGIN_SECS)
-            .secs_since(now);
-        let ttl_secs = u64::try_from(lives_secs)
-            .unwrap_or_default()
-            .max(MIN_TOMBSTONE_TTL_SECS);
+        let ttl_secs = kept_secs(&link, now);
         tombstones.bury(&link.jti, tombstone, ttl_secs).await?;
         jtis.push(link.jti);
     }
@@ -117,4 +113,36 @@ async fn bury_links(
         referee.decide(Command::Buried { jtis }, now)?;
     }
     Ok(())
+}
+
+async fn index_links(
+    referee: &impl Referee,
+    tombstones: &impl Tombstones,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some((order, links)) = referee.unindexed_links()? else {
+        return Ok(());
+    };
+    let mut jtis = Vec::new();
+    for link in links {
+        tombstones
+            .index(&link.jti, &order, kept_secs(&link, now))
+            .await?;
+        jtis.push(link.jti);
+    }
+    if !jtis.is_empty() {
+        referee.decide(Command::Indexed { jtis }, now)?;
+    }
+    Ok(())
+}
+
+/// For how long KV keeps what it knows of a link, in seconds.
+fn kept_secs(link: &Link, now: Timestamp) -> u64 {
+    let lives_secs = link
+        .expires_at
+        .plus_secs(TOMBSTONE_MARGIN_SECS)
+        .secs_since(now);
+    u64::try_from(lives_secs)
+        .unwrap_or_default()
+        .max(MIN_TOMBSTONE_TTL_SECS)
 }

@@ -47,6 +47,11 @@ pub enum Command {
         /// How long a new link is good, in seconds.
         link_ttl_secs: i64,
     },
+    /// The operator takes a link back, or all of them. A new one may be issued afterwards.
+    Revoke {
+        /// Which; without it all.
+        jti: Option<RandomId>,
+    },
     /// How does this link stand? Changes nothing.
     Look {
         /// The link.
@@ -111,6 +116,11 @@ pub enum Command {
     },
     /// The provider took the mail.
     MailSent,
+    /// KV knows which order these links belong to.
+    Indexed {
+        /// The links.
+        jtis: Vec<RandomId>,
+    },
     /// These links' tombstones are in KV.
     Buried {
         /// The links.
@@ -132,6 +142,11 @@ pub enum Reply {
     },
     /// A link that works.
     Issued(LinkView),
+    /// So many links were taken back, or had been before.
+    Revoked {
+        /// How many.
+        links: usize,
+    },
     /// An order of several items was asked for a link without saying which; or it has no such item.
     NoSuchItem,
     /// How a link stands.

@@ -41,6 +41,8 @@ pub struct Link {
     pub expires_at: Timestamp,
     /// Another link took its place.
     pub superseded_at: Option<Timestamp>,
+    /// The operator took it back.
+    pub revoked_at: Option<Timestamp>,
     /// Its copy was handed over.
     pub delivered_at: Option<Timestamp>,
     /// The lease that may hold: a new one kills the old one.
@@ -49,6 +51,8 @@ pub struct Link {
     pub begun_etag: Option<String>,
     /// How many leases sent bytes, the present one included.
     pub sending_leases: u32,
+    /// KV knows which order it belongs to.
+    pub indexed: bool,
     /// KV knows that it has ended.
     pub buried: bool,
 }
@@ -132,6 +136,8 @@ pub enum Standing {
     Expired,
     /// A newer link took its place.
     Superseded,
+    /// The shop took it back.
+    Revoked,
 }
 
 impl Link {
@@ -143,10 +149,12 @@ impl Link {
             issued_at: now,
             expires_at: now.plus_secs(ttl_secs),
             superseded_at: None,
+            revoked_at: None,
             delivered_at: None,
             lease: None,
             begun_etag: None,
             sending_leases: 0,
+            indexed: false,
             buried: false,
         }
     }
@@ -154,6 +162,9 @@ impl Link {
     /// How it stands for `browser` at `now`.
     #[must_use]
     pub fn standing(&self, browser: Option<&BrowserId>, now: Timestamp) -> Standing {
+        if self.revoked_at.is_some() {
+            return Standing::Revoked;
+        }
         if self.superseded_at.is_some() {
             return Standing::Superseded;
         }
@@ -226,7 +237,7 @@ impl Link {
     /// # Errors
     /// Why not.
     pub fn held(&mut self, key: &LeaseKey, now: Timestamp) -> Result<&mut Lease, LeaseRefusal> {
-        if self.superseded_at.is_some() {
+        if self.superseded_at.or(self.revoked_at).is_some() {
             return Err(LeaseRefusal::Over);
         }
         let lease = self
@@ -354,6 +365,15 @@ impl Link {
         self.superseded_at.get_or_insert(now);
     }
 
+    /// The operator takes it back, whatever it was.
+    pub fn revoke(&mut self, now: Timestamp) {
+        if self.revoked_at.is_none() {
+            self.revoked_at = Some(now);
+            // KV may know another reason by now.
+            self.buried = false;
+        }
+    }
+
     /// From when on it can never work again, if KV is to be told: expiry the token tells itself.
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
@@ -364,7 +384,7 @@ impl Link {
             self.delivered_at
                 .map(|at| self.lease.as_ref().map_or(at, Lease::over_at))
         };
-        self.superseded_at.or_else(delivered)
+        self.revoked_at.or(self.superseded_at).or_else(delivered)
     }
 }
 

@@ -104,7 +104,17 @@ impl Order {
     pub fn next_alarm(&self) -> Option<Timestamp> {
         let mail = self.mail.as_ref().and_then(MailState::due_at);
         let ends = self.links().filter_map(Link::ends_at);
-        ends.chain(mail).min()
+        let unindexed = self
+            .links()
+            .filter(|link| !link.indexed)
+            .map(|link| link.issued_at);
+        ends.chain(unindexed).chain(mail).min()
+    }
+
+    /// The links of which KV does not know yet to which order they belong.
+    #[must_use]
+    pub fn unindexed_links(&self) -> Vec<Link> {
+        self.links().filter(|link| !link.indexed).cloned().collect()
     }
 
     /// The links that can never work again, as of `now`, and that KV does not know of yet.
@@ -116,12 +126,16 @@ impl Order {
             .collect()
     }
 
-    /// Each item's current link, as tokens and texts need it.
+    /// Each item's current link, as tokens and texts need it; none that was taken back.
     #[must_use]
     pub fn current_links(&self) -> Vec<LinkView> {
-        self.items
+        let current = self
+            .items
             .iter()
-            .filter_map(|item| Some(self.view(item, item.links.last()?)))
+            .filter_map(|item| Some((item, item.links.last()?)));
+        current
+            .filter(|(_, link)| link.revoked_at.is_none())
+            .map(|(item, link)| self.view(item, link))
             .collect()
     }
 
@@ -186,11 +200,13 @@ impl Order {
                 self.mail.iter_mut().for_each(|state| state.sent(now));
                 Reply::Done
             }
+            Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
+            Command::Indexed { jtis } => {
+                self.named(&jtis).for_each(|link| link.indexed = true);
+                Reply::Done
+            }
             Command::Buried { jtis } => {
-                let links = self.items.iter_mut().flat_map(|item| &mut item.links);
-                links
-                    .filter(|link| jtis.contains(&link.jti))
-                    .for_each(|link| link.buried = true);
+                self.named(&jtis).for_each(|link| link.buried = true);
                 Reply::Done
             }
         }
@@ -225,6 +241,27 @@ impl Order {
             .find(|item| item.product == wanted)
             .and_then(|item| Some(Reply::Issued(self.view(item, item.links.last()?))))
             .unwrap_or(Reply::NoSuchItem)
+    }
+
+    fn revoke(&mut self, jti: Option<&RandomId>, now: Timestamp) -> Reply {
+        let links = self.items.iter_mut().flat_map(|item| &mut item.links);
+        let revoked = links
+            .filter(|link| jti.is_none_or(|jti| link.jti == *jti))
+            .map(|link| link.revoke(now))
+            .count();
+        if revoked == 0 {
+            return Reply::Unknown;
+        }
+        // A mail that was not sent yet would carry links that are dead.
+        let any_left = self
+            .items
+            .iter()
+            .filter_map(|item| item.links.last())
+            .any(|link| link.revoked_at.is_none());
+        if !any_left {
+            self.mail.iter_mut().for_each(MailState::cancel);
+        }
+        Reply::Revoked { links: revoked }
     }
 
     fn redeem(
@@ -270,6 +307,11 @@ impl Order {
             (Err(refusal), _) => Reply::Refused(refusal),
             (_, None) => Reply::Unknown,
         }
+    }
+
+    fn named<'a>(&'a mut self, jtis: &'a [RandomId]) -> impl Iterator<Item = &'a mut Link> {
+        let links = self.items.iter_mut().flat_map(|item| &mut item.links);
+        links.filter(|link| jtis.contains(&link.jti))
     }
 
     fn find(&self, jti: &RandomId) -> Option<(&Item, &Link)> {

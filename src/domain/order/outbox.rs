@@ -59,6 +59,12 @@ impl MailState {
         self.mail.get_or_insert_with(|| mail.clone());
     }
 
+    /// There is nothing to send any more.
+    pub(super) fn cancel(&mut self) {
+        self.due_at = None;
+        self.mail = None;
+    }
+
     pub(super) fn sent(&mut self, now: Timestamp) {
         self.due_at = None;
         self.sent_at.get_or_insert(now);
@@ -94,11 +100,11 @@ impl Order {
             return None;
         }
         for (item, jti) in self.items.iter_mut().zip(jtis) {
-            if !item
-                .links
-                .last()
-                .is_some_and(|link| link.is_worth_sending(now))
-            {
+            let last = item.links.last();
+            // What the operator took back, no mail brings again.
+            let fit =
+                last.is_some_and(|link| link.revoked_at.is_some() || link.is_worth_sending(now));
+            if !fit {
                 item.renew(jti, link_ttl_secs, now);
                 state.mail = None;
             }

@@ -19,7 +19,12 @@ fn start_mail() -> Command {
 }
 
 fn recorded() -> Option<Order> {
-    decide(None, record(true), PAID_AT).0
+    indexed(decide(None, record(true), PAID_AT).0)
+}
+
+/// KV knows of its links.
+fn indexed(order: Option<Order>) -> Option<Order> {
+    decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0
 }
 
 #[test]
@@ -261,7 +266,7 @@ fn every_attempt_sends_the_text_of_the_first() {
 
 #[test]
 fn a_purchase_made_elsewhere_sends_no_mail() {
-    let (order, _) = decide(None, record(false), PAID_AT);
+    let order = indexed(decide(None, record(false), PAID_AT).0);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
     assert_eq!(decide(order, start_mail(), PAID_AT).1, Reply::MailJob(None));
 }
@@ -276,8 +281,8 @@ fn order_format_unchanged() {
             r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
             r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
-            r#""expires_at":1700086400,"superseded_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
-            r#""sending_leases":0,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"#,
+            r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
+            r#""sending_leases":0,"indexed":true,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"#,
             r#""sent_at":null}}}}"#
         ),
         license.as_str()
@@ -307,4 +312,55 @@ fn a_mail_whose_link_is_in_use_has_arrived() {
     let (order, reply) = decide(Some(order), start_mail(), later);
     assert_eq!(reply, Reply::MailJob(None));
     assert_eq!(order.unwrap().items[0].links.len(), 1);
+}
+
+#[test]
+fn what_is_taken_back_opens_nothing() {
+    let order = decide(
+        recorded(),
+        Command::Redeem {
+            jti: id(1),
+            browser: browser(1),
+            lease: id(2),
+        },
+        PAID_AT,
+    )
+    .0;
+    let (order, reply) = decide(order, Command::Revoke { jti: Some(id(9)) }, PAID_AT);
+    assert_eq!(reply, Reply::Unknown);
+    let (order, reply) = decide(order, Command::Revoke { jti: None }, PAID_AT);
+    assert_eq!(reply, Reply::Revoked { links: 1 });
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(2),
+        browser: browser(1),
+    };
+    assert_eq!(
+        decide(order.clone(), Command::Open(key), PAID_AT).1,
+        Reply::Refused(LeaseRefusal::Over)
+    );
+    let look = Command::Look {
+        jti: id(1),
+        browser: Some(browser(1)),
+    };
+    let (order, reply) = decide(order, look, PAID_AT);
+    assert!(matches!(
+        reply,
+        Reply::Stands {
+            standing: Standing::Revoked,
+            ..
+        }
+    ));
+    // No mail brings it, KV is told at once, and the operator may give another.
+    assert_eq!(
+        decide(order.clone(), start_mail(), PAID_AT).1,
+        Reply::MailJob(None)
+    );
+    assert_eq!(order.as_ref().unwrap().ended_links(PAID_AT).len(), 1);
+    let issue = Command::Issue {
+        product: None,
+        jti: id(3),
+        link_ttl_secs: TTL_SECS,
+    };
+    assert!(matches!(decide(order, issue, PAID_AT).1, Reply::Issued(view) if view.jti == id(3)));
 }
