@@ -12,6 +12,9 @@ export const NPM_BIN = join(ROOT, 'node_modules', '.bin');
 /** The Node that comes with the packages: wrangler wants a newer one than the machine may have. */
 export const NODE = join(NPM_BIN, 'node');
 
+/** Where wrangler keeps the local R2, KV and orders when it is started by hand. */
+export const DEFAULT_STATE = '.wrangler/state';
+
 /** The compiled build tools, shared by all clones of one user: they take minutes to build. */
 export const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bookplate');
 

@@ -3,13 +3,11 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
-import { NODE, ROOT } from './project.mjs';
+import { DEFAULT_STATE, NODE, ROOT } from './project.mjs';
 import { Advice, captured, program, say, step } from './terminal.mjs';
 import { wranglerDev } from './wrangler.mjs';
 
 const DEFAULT_PORT = 8787;
-/** Where wrangler keeps the local R2, KV and orders when it is started by hand. */
-const DEFAULT_STATE = '.wrangler/state';
 const USAGE = `Try: npm start -- --port 8788 --state ${DEFAULT_STATE}`;
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 200;

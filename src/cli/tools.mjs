@@ -37,7 +37,7 @@ export async function ensureTools() {
  * @param {string} usually
  * @param {() => Promise<void>} [check] what compiling needs
  */
-async function ensureCrate(crate, program, version, usually, check) {
+export async function ensureCrate(crate, program, version, usually, check) {
   const root = join(CACHE, `${crate}-${version}`);
   const cached = join(root, 'bin', program);
   if (existsSync(cached)) return cached;

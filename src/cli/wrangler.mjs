@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { NODE, ROOT, environment } from './project.mjs';
 
-const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
+/** wrangler's program, for NODE. */
+export const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
 
 /** How long wrangler may take to end its own children before it is killed. */
 const GRACE_MS = 5_000;

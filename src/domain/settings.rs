@@ -84,6 +84,15 @@ pub struct Product {
     pub filename: String,
 }
 
+/// Who sells, and what: the settings that are no secret, and all that an archive is checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// `SHOP_NAME`, `SUPPORT_EMAIL`.
+    pub shop: Shop,
+    /// `PRODUCTS`.
+    pub products: Vec<Product>,
+}
+
 /// Everything that is wrong with the settings, a sentence each, by name. Never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsErrors(pub Vec<String>);
@@ -108,11 +117,7 @@ impl Settings {
     /// Every setting that is missing, malformed or weak, together.
     pub fn parse(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsErrors> {
         let mut errors = Errors::default();
-        let read = |name: &str| {
-            read(name)
-                .map(|raw| raw.trim().to_owned())
-                .filter(|raw| !raw.is_empty())
-        };
+        let read = trimmed(read);
         let raw_environment = read("ENVIRONMENT");
         let environment = Environment::parse(raw_environment.as_deref());
         let known = matches!(
@@ -134,28 +139,15 @@ impl Settings {
         let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
             parse_public_url(raw, environment)
         });
-        let shop_name = errors.required(&read, "SHOP_NAME", parse_line);
-        let support = errors.required(&read, "SUPPORT_EMAIL", |raw| {
-            parse_support(raw, environment)
-        });
-        let products = match read("PRODUCTS") {
-            Some(raw) => errors.products(&raw),
-            None => {
-                errors.say(
-                    "PRODUCTS",
-                    "is missing; name one product at least in wrangler.toml",
-                );
-                Vec::new()
-            }
-        };
+        let shop = errors.shop(&read, environment);
+        let products = errors.for_sale(&read);
         match (
             webhook_secrets,
             stripe_api_key,
             link_keys,
             admin_token,
             mail_provider,
-            shop_name,
-            support,
+            shop,
         ) {
             (
                 Some(webhook_secrets),
@@ -163,8 +155,7 @@ impl Settings {
                 Some(link_keys),
                 Some(admin_token),
                 Some(mail_provider),
-                Some(name),
-                Some(support_email),
+                Some(shop),
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
                 webhook_secrets,
@@ -174,10 +165,7 @@ impl Settings {
                 link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
                 mail_provider,
                 public_url,
-                shop: Shop {
-                    name,
-                    support_email,
-                },
+                shop,
                 products,
             }),
             _ => Err(SettingsErrors(errors.0)),
@@ -188,6 +176,26 @@ impl Settings {
     #[must_use]
     pub fn product(&self, id: &ProductId) -> Option<&Product> {
         self.products.iter().find(|product| product.id == *id)
+    }
+}
+
+impl Offer {
+    /// Parses these settings alone, as [`Settings::parse`] does with the others.
+    ///
+    /// # Errors
+    /// Those of them that are missing or malformed, together.
+    pub fn parse(
+        environment: Environment,
+        read: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsErrors> {
+        let mut errors = Errors::default();
+        let read = trimmed(read);
+        let shop = errors.shop(&read, environment);
+        let products = errors.for_sale(&read);
+        match shop {
+            Some(shop) if errors.0.is_empty() => Ok(Self { shop, products }),
+            _ => Err(SettingsErrors(errors.0)),
+        }
     }
 }
 
@@ -271,6 +279,31 @@ impl Errors {
         }
     }
 
+    fn shop(
+        &mut self,
+        read: &impl Fn(&str) -> Option<String>,
+        environment: Environment,
+    ) -> Option<Shop> {
+        let name = self.required(read, "SHOP_NAME", parse_line);
+        let support_email =
+            self.required(read, "SUPPORT_EMAIL", |raw| parse_support(raw, environment));
+        Some(Shop {
+            name: name?,
+            support_email: support_email?,
+        })
+    }
+
+    fn for_sale(&mut self, read: &impl Fn(&str) -> Option<String>) -> Vec<Product> {
+        let Some(raw) = read("PRODUCTS") else {
+            self.say(
+                "PRODUCTS",
+                "is missing; name one product at least in wrangler.toml",
+            );
+            return Vec::new();
+        };
+        self.products(&raw)
+    }
+
     fn products(&mut self, raw: &str) -> Vec<Product> {
         let tables: Vec<serde_json::Value> = match serde_json::from_str(raw) {
             Ok(serde_json::Value::Array(tables)) => tables,
@@ -340,6 +373,15 @@ impl Errors {
             archive: archive?,
             filename: filename?,
         })
+    }
+}
+
+/// What is empty is not set.
+fn trimmed(read: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<String> {
+    move |name| {
+        read(name)
+            .map(|raw| raw.trim().to_owned())
+            .filter(|raw| !raw.is_empty())
     }
 }
 

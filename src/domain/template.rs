@@ -91,6 +91,57 @@ pub fn render_text(
         .map_err(|error| in_words(name, &error))
 }
 
+/// Whether a text names nothing but `known` variables, even where no sample of a buyer leads to. All others are
+/// named, each with its line.
+///
+/// # Errors
+/// The template does not parse, or names another variable.
+pub fn check_variables(name: &str, source: &str, known: &[String]) -> Result<(), TemplateError> {
+    let environment = strict().map_err(|error| in_words(name, &error))?;
+    let template = environment
+        .template_from_named_str(name, source)
+        .map_err(|error| in_words(name, &error))?;
+    let mut unknown: Vec<(usize, String)> = template
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|variable| !known.contains(variable))
+        .filter(|variable| environment.globals().all(|(global, _)| global != variable))
+        .map(|variable| (line_of(source, &variable), variable))
+        .collect();
+    unknown.sort();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = unknown
+        .iter()
+        .map(|(line, variable)| format!("line {line}: there is no variable `{variable}`"))
+        .collect();
+    Err(TemplateError(format!(
+        "template {name}, {}; there are {}",
+        places.join(", "),
+        known.join(", ")
+    )))
+}
+
+/// The line of the first tag that names the variable.
+fn line_of(source: &str, variable: &str) -> usize {
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut line = 1;
+    let mut within_tag = false;
+    for piece in source.split_inclusive(['{', '}', '\n']) {
+        if within_tag
+            && piece
+                .split(|c| !part_of_name(c))
+                .any(|word| word == variable)
+        {
+            return line;
+        }
+        within_tag = piece.ends_with('{') || (within_tag && !piece.ends_with('}'));
+        line += usize::from(piece.ends_with('\n'));
+    }
+    line
+}
+
 fn strict<'source>() -> Result<Environment<'source>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -146,6 +197,21 @@ mod tests {
         );
         assert!(render_text("LICENSE.txt", "{% if %}", json!({})).is_err());
         assert!(render_text("LICENSE.txt", "{% include 'mail/links.txt' %}", json!({})).is_err());
+    }
+
+    #[test]
+    fn all_unknown_variables_are_named_with_their_lines() {
+        let known = ["name".to_owned(), "email".to_owned()];
+        let source = "nmae\n{{ name }} {% if false %}\n{{ nmae }}{{\n  maiil }}{% endif %}\n";
+        let error = check_variables("LICENSE.txt", source, &known).unwrap_err();
+        assert_eq!(
+            error.0,
+            "template LICENSE.txt, line 3: there is no variable `nmae`, \
+             line 4: there is no variable `maiil`; there are name, email"
+        );
+        let fine = "{% for n in range(2) %}{{ loop.index }}{% endfor %}{% set a = name %}{{ a }}";
+        assert_eq!(check_variables("LICENSE.txt", fine, &known), Ok(()));
+        assert!(check_variables("LICENSE.txt", "{% if %}", &known).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
-use crate::domain::copy::Texts;
+use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
@@ -27,9 +27,6 @@ const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// An isolate keeps a product's texts for so many seconds: a changed text is seen a minute later.
 const TEXTS_KEPT_SECS: i64 = 60;
-
-/// The largest text of a product's own, in bytes.
-const MAX_TEXT_BYTES: u64 = 64 * 1_024;
 
 /// An index is kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
 const FIT_KEPT_SECS: u64 = 30 * 24 * 3_600;

@@ -59,7 +59,7 @@ describe('the operator runs the shop', () => {
     assert.equal((await revoke({ session_id: session.id }, {})).status, 401);
     assert.deepEqual(await (await revoke({ session_id: session.id })).json(), { revoked: 1 });
     assert.equal((await shop.browser().press(link)).status, 410);
-    assert.equal((await began.open(lease)).status, 410, 'nor does a download begin that was leased before');
+    assert.equal((await began.fetch(lease)).status, 410, 'nor does a download begin that was leased before');
     const { url } = await (await askForLink({ session_id: session.id })).json();
     assert.equal((await shop.browser().download(url)).status, 200, 'a new link works');
     assert.equal((await revoke({ session_id: 'cs_test_nobody' })).status, 404);

@@ -152,11 +152,11 @@ class Shop {
 }
 
 /** Somebody's browser: it keeps cookies. */
-class Browser {
+export class Browser {
   #cookies = new Map();
   #shop;
 
-  /** @param {Shop} shop */
+  /** @param {Pick<Shop, 'fetch'>} shop */
   constructor(shop) {
     this.#shop = shop;
   }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ROOT } from '../../src/cli/project.mjs';
+import { freePort } from './port.mjs';
 import { drain } from './shop.mjs';
 import { filesIn } from './zip.mjs';
 
@@ -72,14 +72,4 @@ function startedService(port, state) {
     /** Ctrl-C: a terminal signals all processes of the group. */
     interrupt: () => process.kill(-child.pid, 'SIGINT'),
   };
-}
-
-/** A port that nothing listens on. */
-async function freePort(wanted = 0) {
-  const server = createServer().listen(wanted, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
