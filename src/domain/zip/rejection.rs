@@ -33,7 +33,7 @@ pub enum Rejection {
         /// The end record.
         at: u64,
     },
-    /// A second end record hides in the archive comment (4.3.16): some readers would show that one's archive.
+    /// A second end record hides in the first or its comment (4.3.16): some readers would show that one's archive.
     SecondEnd {
         /// The second signature.
         at: u64,

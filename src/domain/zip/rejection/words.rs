@@ -97,7 +97,7 @@ impl fmt::Display for Rejection {
             }
             Self::SecondEnd { at } => write!(
                 f,
-                "a second end record hides at byte {at} in the archive comment"
+                "a second end record hides at byte {at}, in the end record or its comment"
             ),
             Self::SeveralDisks { at } => write!(
                 f,
