@@ -165,22 +165,13 @@ impl End {
 
     /// Reads the zip64 end record that ends at the locator, and checks that all three records agree.
     /// `front` is what lies in front of the end record, which is at byte `at`.
+    ///
+    /// No sentinel has to call for it (4.4.1.4): Python writes it from 2 GiB on, with true values in the end record.
     fn widened(&self, front: &[u8], locator: Locator, at: u64) -> Result<WideEnd, Rejection> {
         let locator_at = at.saturating_sub(LOCATOR_BYTES);
         let wide_at = locator_at.saturating_sub(END64_BYTES);
         if locator.disk != 0 || locator.disks > 1 {
             return Err(Rejection::SeveralDisks { at: locator_at });
-        }
-        let called_for = [
-            self.entries_here,
-            self.entries,
-            self.disk,
-            self.directory_disk,
-        ]
-        .contains(&SENTINEL_16)
-            || [self.directory_bytes, self.directory_at].contains(&SENTINEL_32);
-        if !called_for {
-            return Err(Rejection::Zip64Sentinels { at: locator_at });
         }
         let begin = front.len().checked_sub(END64_LEN + LOCATOR_LEN);
         let wide = begin

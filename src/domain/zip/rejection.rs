@@ -53,11 +53,6 @@ pub enum Rejection {
         /// The locator.
         at: u64,
     },
-    /// There is a zip64 locator, but the end record holds no sentinel that calls for it (4.4.1.4).
-    Zip64Sentinels {
-        /// The locator.
-        at: u64,
-    },
     /// The end record and the zip64 end record contradict each other (4.4.1.4).
     Zip64Values {
         /// The zip64 end record.

@@ -16,7 +16,6 @@ impl Rejection {
             Self::SeveralDisks { .. } => "several-disks",
             Self::EncryptedDirectory { .. } => "encrypted-directory",
             Self::Zip64Locator { .. } => "zip64-locator",
-            Self::Zip64Sentinels { .. } => "zip64-sentinels",
             Self::Zip64Values { .. } => "zip64-values",
             Self::Zip64Extra { .. } => "zip64-extra",
             Self::DirectoryPlace { .. } => "directory-place",
@@ -110,12 +109,6 @@ impl fmt::Display for Rejection {
                 write!(
                     f,
                     "the zip64 locator at byte {at} does not point to the record in front of it"
-                )
-            }
-            Self::Zip64Sentinels { at } => {
-                write!(
-                    f,
-                    "the zip64 locator at byte {at} is not called for by the end record"
                 )
             }
             Self::Zip64Values { at } => write!(
