@@ -61,15 +61,53 @@ impl TopFolderSearch {
     }
 }
 
-/// The name that the Unicode path extra field gives, if it is made for this name (4.6.9).
-pub(super) fn unicode_name<'a>(name: &[u8], extra: &'a [u8]) -> Option<&'a [u8]> {
-    let field = extras(extra).find(|field| field.id == EXTRA_UNICODE_PATH)?;
-    let content = extra.get(field.content)?;
-    let made_for = content.first() == Some(&1) && u32_at(content, 1)? == crc32fast::hash(name);
-    content
-        .get(5..)
-        .filter(|unicode| made_for && *unicode != name)
+/// What an entry is called by the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EntryName {
+    /// The name as it is stored (4.4.17).
+    pub(super) stored: Vec<u8>,
+    /// Another one, from a Unicode path extra field.
+    pub(super) unicode: Option<Vec<u8>>,
 }
+
+impl EntryName {
+    /// The name for people.
+    pub(super) fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.stored).into_owned()
+    }
+}
+
+/// The name that the Unicode path extra field gives, if it is made for this name and differs from it (4.6.9).
+///
+/// A field whose CRC is another name's is stale, and all readers ignore it.
+///
+/// # Errors
+/// [`UnsoundPath`] if readers disagree about the field.
+pub(super) fn unicode_name<'a>(
+    name: &[u8],
+    extra: &'a [u8],
+) -> Result<Option<&'a [u8]>, UnsoundPath> {
+    let mut found = extras(extra).filter(|field| field.id == EXTRA_UNICODE_PATH);
+    let Some(field) = found.next() else {
+        return Ok(None);
+    };
+    let content = extra.get(field.content).unwrap_or_default();
+    let (Some(1), Some(crc), Some(unicode), None) = (
+        content.first(),
+        u32_at(content, 1),
+        content.get(5..),
+        found.next(),
+    ) else {
+        return Err(UnsoundPath);
+    };
+    let made_for = crc == crc32fast::hash(name);
+    Ok(Some(unicode).filter(|unicode| made_for && *unicode != name))
+}
+
+/// A header has several Unicode path extra fields, or one that is too short or of another version than 1 (4.6.9).
+/// Each reader makes another name of them.
+#[derive(Debug)]
+pub(super) struct UnsoundPath;
 
 /// Whether a name stays inside the folder that it is unpacked to, on every system (4.4.17): not empty, not
 /// absolute, no drive, no `..`, no backslash (a separator on Windows), no NUL (the end of the name for C).

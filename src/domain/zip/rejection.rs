@@ -123,6 +123,14 @@ pub enum Rejection {
         /// The name.
         name: String,
     },
+    /// A Unicode path extra field that is doubled, too short, or of another version than 1 (4.6.9): each reader
+    /// makes another name of it.
+    UnicodePath {
+        /// The header.
+        at: u64,
+        /// The name without it.
+        name: String,
+    },
     /// A folder stands where a file is to be added.
     FolderInTheWay {
         /// The record.

@@ -3,6 +3,7 @@
 
 use super::format::{CentralHeader, FLAG_ENCRYPTED, METHOD_DEFLATE, METHOD_STORED};
 use super::local::{Extent, ExtentSearch};
+use super::names::EntryName;
 use super::reads::{DirectoryCursor, Reads, Step};
 use super::{ArchiveIndex, IndexReader, Rejection};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
@@ -64,7 +65,7 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
                 other: last.start,
             });
         }
-        let shown = String::from_utf8_lossy(&name).into_owned();
+        let shown = name.shown();
         match source.check_data(&extent.data, &header)? {
             Data::Sound => {}
             Data::CanNotTell => unverified.push(shown),
@@ -92,7 +93,7 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
 
 struct Entry {
     header: CentralHeader,
-    name: Vec<u8>,
+    name: EntryName,
 }
 
 enum Data {
@@ -132,7 +133,7 @@ impl<'a, A: Read + Seek> Source<'a, A> {
         let mut keep = |record: &super::reads::Record<'_>| {
             entries.push(Entry {
                 header: record.header.clone(),
-                name: record.name().to_vec(),
+                name: record.entry_name()?,
             });
             Ok(())
         };
@@ -150,7 +151,7 @@ impl<'a, A: Read + Seek> Source<'a, A> {
     fn extent(
         &mut self,
         header: &CentralHeader,
-        name: &[u8],
+        name: &EntryName,
         limit: u64,
     ) -> io::Result<Result<Extent, Rejection>> {
         let mut search = ExtentSearch::default();

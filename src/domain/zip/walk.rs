@@ -3,7 +3,7 @@
 use super::Rejection;
 use super::ends::Ends;
 use super::format::{CentralHeader, FLAG_MASKED, FLAG_UTF8, LOCAL_FIXED_BYTES};
-use super::names::{self, TopFolder, TopFolderSearch};
+use super::names::{self, EntryName, TopFolder, TopFolderSearch};
 use super::reads::Record;
 use std::ops::Range;
 
@@ -43,8 +43,7 @@ pub(super) struct Replaced {
     pub(super) by: String,
     pub(super) record_at: u64,
     pub(super) header: CentralHeader,
-    /// The entry's name, as it is stored.
-    pub(super) name: Vec<u8>,
+    pub(super) name: EntryName,
 }
 
 /// An entry with the name of a new file, at a place where that file may go: which place is known at the end.
@@ -130,7 +129,7 @@ impl FirstLook {
                 continue;
             }
             if candidate.is_folder {
-                let name = String::from_utf8_lossy(&candidate.entry.name).into_owned();
+                let name = candidate.entry.name.shown();
                 return Err(Rejection::FolderInTheWay {
                     at: candidate.entry.record_at,
                     name,
@@ -148,7 +147,7 @@ impl FirstLook {
 
     fn see_names(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
         let name = record.name();
-        let unicode = names::unicode_name(name, record.extra());
+        let unicode = record.unicode_name()?;
         for name in std::iter::once(name).chain(unicode) {
             if !names::is_safe(name) {
                 return Err(Rejection::UnsafeName {
@@ -157,19 +156,19 @@ impl FirstLook {
                 });
             }
         }
-        self.hashes.extend(hashes(record));
+        self.hashes.extend(hashes(record)?.map(|(_, hash)| hash));
         self.top
             .see(name, unicode, record.header.flags & FLAG_UTF8 != 0);
         for name in std::iter::once(name).chain(unicode) {
-            self.see_candidate(name, record);
+            self.see_candidate(name, record)?;
         }
         Ok(())
     }
 
-    fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) {
+    fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) -> Result<(), Rejection> {
         let mut parts = names::components(name);
         let (Some(first), second) = (parts.next(), parts.next()) else {
-            return;
+            return Ok(());
         };
         let has_third = parts.next().is_some();
         let ends_as_folder = name.ends_with(b"/");
@@ -188,13 +187,11 @@ impl FirstLook {
                 known.entry.record_at == record.at || (same_folder && known.entry.by == *by)
             });
             if !known {
-                let (by, header, name) =
-                    (by.clone(), record.header.clone(), record.name().to_vec());
                 let entry = Replaced {
-                    by,
+                    by: by.clone(),
                     record_at: record.at,
-                    header,
-                    name,
+                    header: record.header.clone(),
+                    name: record.entry_name()?,
                 };
                 self.candidates.push(Candidate {
                     folder,
@@ -203,6 +200,7 @@ impl FirstLook {
                 });
             }
         }
+        Ok(())
     }
 }
 
@@ -226,13 +224,7 @@ impl SecondLook {
         if self.suspects.is_empty() {
             return Ok(());
         }
-        let unicode = names::unicode_name(record.name(), record.extra());
-        let seen: Vec<u64> = hashes(record).collect();
-        for name in std::iter::once(record.name())
-            .chain(unicode)
-            .take(seen.len())
-        {
-            let hash = names::hash(name);
+        for (name, hash) in hashes(record)? {
             let Some((_, first)) = self
                 .suspects
                 .iter_mut()
@@ -290,15 +282,14 @@ fn least_span(record: &Record<'_>, directory_at: u64) -> Result<Range<u64>, Reje
 
 /// The hashes of a record's names: of the stored one, and of the Unicode path if that is another thing. Entries
 /// that name the root itself have none.
-fn hashes(record: &Record<'_>) -> impl Iterator<Item = u64> {
+fn hashes<'a>(record: &'a Record<'_>) -> Result<impl Iterator<Item = (&'a [u8], u64)>, Rejection> {
     let name = record.name();
-    let unicode =
-        names::unicode_name(name, record.extra()).filter(|unicode| !names::are_same(unicode, name));
+    let unicode = record
+        .unicode_name()?
+        .filter(|unicode| !names::are_same(unicode, name));
     let named = |name: &&[u8]| names::components(name).next().is_some();
-    std::iter::once(name)
-        .chain(unicode)
-        .filter(named)
-        .map(names::hash)
+    let both = std::iter::once(name).chain(unicode).filter(named);
+    Ok(both.map(|name| (name, names::hash(name))))
 }
 
 /// Hashes that occur more than once, the first few of them: the pass that looks closer stops at the first that

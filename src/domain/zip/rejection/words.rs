@@ -27,6 +27,7 @@ impl Rejection {
             Self::Overlap { .. } => "overlap",
             Self::DuplicateName { .. } => "duplicate-name",
             Self::UnsafeName { .. } => "unsafe-name",
+            Self::UnicodePath { .. } => "unicode-path",
             Self::FolderInTheWay { .. } => "folder-in-the-way",
             Self::TooLargeToRewrite { .. } => "too-large-to-rewrite",
             Self::NoLocalHeader { .. } => "no-local-header",
@@ -163,6 +164,11 @@ impl fmt::Display for Rejection {
             Self::UnsafeName { at, name } => write!(
                 f,
                 "the record at byte {at} has the unsafe name '{}'",
+                Shown(name)
+            ),
+            Self::UnicodePath { at, name } => write!(
+                f,
+                "readers disagree about the Unicode name of '{}' at byte {at}",
                 Shown(name)
             ),
             Self::FolderInTheWay { at, name } => {
