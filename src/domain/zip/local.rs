@@ -164,11 +164,12 @@ fn has_same_unicode_name(local_extra: &[u8], name: &EntryName) -> Result<bool, U
 }
 
 /// The length of the descriptor that `bytes` begin with: with or without signature, with sizes of four or of
-/// eight bytes (4.3.9). Writers do all four, so the one that says what the directory says is taken.
+/// eight bytes (4.3.9). Writers do all four, so the longest that says what the directory says is taken: the
+/// descriptor of an empty entry fits both sizes, but behind a short one there is a signature, not a zero.
 fn descriptor_bytes(bytes: &[u8], central: &CentralHeader) -> Option<u64> {
     let signed = u32_at(bytes, 0) == Some(DESCRIPTOR_SIGNATURE);
-    let unsigned = [(0, 12), (0, 20)];
-    let all = [(4, 16), (4, 24)]
+    let unsigned = [(0, 20), (0, 12)];
+    let all = [(4, 24), (4, 16)]
         .into_iter()
         .filter(|_| signed)
         .chain(unsigned);
