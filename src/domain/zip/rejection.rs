@@ -102,6 +102,13 @@ pub enum Rejection {
         /// Its name.
         name: String,
     },
+    /// Bytes other than zeros belong to no entry (4.3.6): readers that do not know the directory find entries there.
+    Gap {
+        /// Where they begin.
+        at: u64,
+        /// How many there are up to the next entry, or to the directory.
+        size_bytes: u64,
+    },
     /// Two entries share bytes (4.3.6).
     Overlap {
         /// Where the second of them begins.

@@ -27,8 +27,9 @@ pub struct Verdict {
 pub const MAX_PROBLEMS: usize = 100;
 
 /// Checks all that [`IndexReader`] checks for new files of these `names`; then of every entry that the local header
-/// and the data descriptor say what the directory says, that it shares no byte with another one, and that the
-/// data inflates to the stated size and CRC (4.3.7 to 4.3.9, 4.4.7 to 4.4.9). Memory: some 150 bytes per entry.
+/// and the data descriptor say what the directory says, that it shares no byte with another one, that nothing but
+/// zeros is between it and the next, and that the data inflates to the stated size and CRC (4.3.6 to 4.3.9, 4.4.7
+/// to 4.4.9). Memory: some 150 bytes per entry.
 ///
 /// # Errors
 /// Those of reading. Everything that is wrong with the archive is in the verdict.
@@ -47,7 +48,7 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
     };
     let mut source = Source::new(archive, size_bytes)?;
     let mut unverified = Vec::new();
-    let mut last: Option<Extent> = None;
+    let mut last = Some(0..0);
     for Entry { header, name } in source.entries(&index.directory)? {
         if problems.len() >= MAX_PROBLEMS {
             break;
@@ -56,14 +57,13 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
             Ok(extent) => extent,
             Err(problem) => {
                 problems.push(problem);
+                // Where it ends is not known, so neither is what lies behind it.
+                last = None;
                 continue;
             }
         };
-        if let Some(last) = last.filter(|last| extent.start < last.end) {
-            problems.push(Rejection::Overlap {
-                at: extent.start,
-                other: last.start,
-            });
+        if let Some(last) = &last {
+            problems.extend(source.between(last, extent.start)?);
         }
         let shown = name.shown();
         match source.check_data(&extent.data, &header)? {
@@ -82,7 +82,10 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
                 name: shown,
             }),
         }
-        last = Some(extent);
+        last = Some(extent.start..extent.end);
+    }
+    if let Some(last) = last.filter(|_| problems.len() < MAX_PROBLEMS) {
+        problems.extend(source.between(&last, index.directory.start)?);
     }
     Ok(Verdict {
         index: Some(index),
@@ -165,6 +168,33 @@ impl<'a, A: Read + Seek> Source<'a, A> {
                 }
                 Err(rejection) => return Ok(Err(rejection)),
             }
+        }
+    }
+
+    /// What is wrong between an entry, `last`, and the next one or the directory, at byte `at`.
+    fn between(&mut self, last: &Range<u64>, at: u64) -> io::Result<Option<Rejection>> {
+        let Some(size_bytes) = at.checked_sub(last.end) else {
+            let other = last.start;
+            return Ok(Some(Rejection::Overlap { at, other }));
+        };
+        if size_bytes == 0 {
+            return Ok(None);
+        }
+        self.archive.seek(SeekFrom::Start(last.end))?;
+        let gap = self.archive.take(size_bytes);
+        let mut gap = BufReader::with_capacity(DATA_READ_BYTES, gap);
+        loop {
+            let bytes = gap.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            // Zeros are padding. Anything else could be an entry for readers that do not know the directory.
+            if bytes.iter().any(|byte| *byte != 0) {
+                let at = last.end;
+                return Ok(Some(Rejection::Gap { at, size_bytes }));
+            }
+            let read = bytes.len();
+            gap.consume(read);
         }
     }
 

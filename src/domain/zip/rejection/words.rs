@@ -24,6 +24,7 @@ impl Rejection {
             Self::TooManyEntries { .. } => "too-many-entries",
             Self::StubInFront { .. } => "stub-in-front",
             Self::OutsideArchive { .. } => "outside-archive",
+            Self::Gap { .. } => "gap",
             Self::Overlap { .. } => "overlap",
             Self::DuplicateName { .. } => "duplicate-name",
             Self::UnsafeName { .. } => "unsafe-name",
@@ -150,6 +151,9 @@ impl fmt::Display for Rejection {
                     "the entry '{}' at byte {at} reaches into the directory or past it",
                     Shown(name)
                 )
+            }
+            Self::Gap { at, size_bytes } => {
+                write!(f, "the {size_bytes} bytes at byte {at} belong to no entry")
             }
             Self::Overlap { at, other } => {
                 write!(f, "the entries at byte {other} and at byte {at} overlap")
