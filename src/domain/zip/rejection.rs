@@ -89,6 +89,20 @@ pub enum Rejection {
         /// What the end record states.
         stated: u64,
     },
+    /// The directory is longer than an index is made for (4.4.23).
+    DirectoryTooLarge {
+        /// The start of the directory.
+        at: u64,
+        /// What the end record states.
+        size_bytes: u64,
+    },
+    /// More entries than one would expect have the names of files to be added, in upper or lower case.
+    TooManyReplaced {
+        /// The first record that is too many.
+        at: u64,
+        /// Its name.
+        name: String,
+    },
     /// The first entry does not begin at the first byte: a program or other bytes stand in front (4.1.9, 4.3.6).
     /// Or they would, once an entry in front of them is cut out.
     StubInFront {

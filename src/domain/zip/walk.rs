@@ -11,6 +11,14 @@ use std::ops::Range;
 /// 128 MB can afford this many, and several at a time can be looked at that have fewer.
 pub(super) const MAX_ENTRIES: u64 = 1_000_000;
 
+/// The greatest length of a directory in bytes: 256 for each of the greatest number of entries. Comments and extra
+/// fields could make it 196 times as long, and it is read by 1 MiB at a time.
+const MAX_DIRECTORY_BYTES: u64 = 256 * MAX_ENTRIES;
+
+/// How many entries may have the name of one new file: at the root and in the top folder, each in two spellings.
+/// The end of each is found by a read of its own.
+const MAX_REPLACED_PER_FILE: usize = 4;
+
 /// The first pass. Keeps 8 bytes per entry: a hash of its name.
 #[derive(Debug)]
 pub(super) struct FirstLook {
@@ -65,6 +73,13 @@ impl FirstLook {
             .ok()
             .filter(|_| ends.entries <= MAX_ENTRIES)
             .ok_or(too_many)?;
+        let size_bytes = ends.directory.end.saturating_sub(ends.directory.start);
+        if size_bytes > MAX_DIRECTORY_BYTES {
+            return Err(Rejection::DirectoryTooLarge {
+                at: ends.directory.start,
+                size_bytes,
+            });
+        }
         Ok(Self {
             directory: ends.directory.clone(),
             stated_entries: ends.entries,
@@ -182,11 +197,26 @@ impl FirstLook {
                 }
                 _ => continue,
             };
-            let known = self.candidates.iter().any(|known| {
-                let same_folder = is_folder && known.is_folder && known.folder == folder;
-                known.entry.record_at == record.at || (same_folder && known.entry.by == *by)
-            });
+            let mut known = false;
+            for other in self.candidates.iter().filter(|other| other.folder == folder) {
+                known |= other.entry.record_at == record.at
+                    || (is_folder && other.is_folder && other.entry.by == *by);
+                // Found here already, so that no more than a few of them are kept.
+                if !known && names::are_same(&other.entry.name.stored, record.name()) {
+                    return Err(Rejection::DuplicateName {
+                        at: record.at,
+                        name: record.shown_name(),
+                    });
+                }
+            }
             if !known {
+                let most = self.names.len().saturating_mul(MAX_REPLACED_PER_FILE);
+                if self.candidates.len() >= most {
+                    return Err(Rejection::TooManyReplaced {
+                        at: record.at,
+                        name: record.shown_name(),
+                    });
+                }
                 let entry = Replaced {
                     by: by.clone(),
                     record_at: record.at,

@@ -22,6 +22,8 @@ impl Rejection {
             Self::DirectoryWalk { .. } => "directory-walk",
             Self::EntryCount { .. } => "entry-count",
             Self::TooManyEntries { .. } => "too-many-entries",
+            Self::DirectoryTooLarge { .. } => "directory-too-large",
+            Self::TooManyReplaced { .. } => "too-many-replaced",
             Self::StubInFront { .. } => "stub-in-front",
             Self::OutsideArchive { .. } => "outside-archive",
             Self::Gap { .. } => "gap",
@@ -55,6 +57,12 @@ impl Rejection {
             Self::SeveralDisks { .. } => "join the parts with `zip -s 0 parts.zip --out whole.zip`",
             Self::EncryptedDirectory { .. } => "repack it without encrypted file names",
             Self::TooManyEntries { .. } => "split the product, or put an archive into the archive",
+            Self::DirectoryTooLarge { .. } => {
+                "repack it without comments of entries by `zip -rX`, or put an archive into the archive"
+            }
+            Self::TooManyReplaced { .. } => {
+                "remove the files of that name, and repack it with `zip -r`"
+            }
             Self::StubInFront { .. } => {
                 "strip the self-extractor with `zip -J`, or repack it with `zip -r`"
             }
@@ -141,6 +149,17 @@ impl fmt::Display for Rejection {
                     "the directory at byte {at} has {stated} records, more than are supported"
                 )
             }
+            Self::DirectoryTooLarge { at, size_bytes } => {
+                write!(
+                    f,
+                    "the directory at byte {at} has {size_bytes} bytes, more than are supported"
+                )
+            }
+            Self::TooManyReplaced { at, name } => write!(
+                f,
+                "the record '{}' at byte {at} is one of too many that new files would replace",
+                Shown(name)
+            ),
             Self::StubInFront { at } => write!(
                 f,
                 "other bytes stand in front of the first entry at byte {at}"
