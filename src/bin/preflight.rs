@@ -36,6 +36,9 @@ fn main() -> std::process::ExitCode {
             "note: the data of {count} entries can't be checked, since it is encrypted or compressed by an unusual method; the first is {first:?}"
         );
     }
+    if let Some(signature) = &verdict.signature {
+        println!("note: this is a signed JAR ({signature:?}); its signature will not cover the new files");
+    }
     match verdict.index {
         Some(index) if verdict.problems.is_empty() => {
             let top = index

@@ -118,6 +118,17 @@ pub(super) fn is_safe(name: &[u8]) -> bool {
     is_relative && is_plain && components(name).all(|part| part != b"..")
 }
 
+/// Whether this is the name of a JAR's signature file.
+pub(super) fn is_jar_signature(name: &[u8]) -> bool {
+    let mut parts = components(name);
+    let (Some(folder), Some(file), None) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let extension = file.rsplit(|byte| *byte == b'.').next();
+    folder.eq_ignore_ascii_case(b"META-INF")
+        && extension.is_some_and(|extension| extension.eq_ignore_ascii_case(b"SF"))
+}
+
 /// Whether this can be the name of a new file: one safe component.
 pub(super) fn is_file_name(name: &str) -> bool {
     let bytes = name.as_bytes();

@@ -159,6 +159,14 @@ pub enum Rejection {
         /// The name.
         name: String,
     },
+    /// A signature would no longer be valid: that of an APK, which knows where the directory is, or that of a JAR,
+    /// one of whose files would be replaced.
+    Signed {
+        /// The record of the signature, or where an APK's ends.
+        at: u64,
+        /// The name of its file, or of its block.
+        name: String,
+    },
     /// An entry must be replaced, and what must be kept in memory for that is too much.
     TooLargeToRewrite {
         /// The first record that changes.

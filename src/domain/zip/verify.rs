@@ -3,7 +3,7 @@
 
 use super::format::{CentralHeader, FLAG_ENCRYPTED, METHOD_DEFLATE, METHOD_STORED};
 use super::local::{Extent, ExtentSearch};
-use super::names::EntryName;
+use super::names::{self, EntryName};
 use super::reads::{DirectoryCursor, Reads, Step};
 use super::{ArchiveIndex, IndexReader, Rejection};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
@@ -21,6 +21,9 @@ pub struct Verdict {
     /// Names of entries whose data can't be checked: encrypted, or of a method other than 0 and 8 (4.4.5). No
     /// reason to reject the archive, since a splice does not touch them.
     pub unverified: Vec<String>,
+    /// The signature file of a signed JAR: new files will not be covered by it. No reason to reject the archive,
+    /// since those that it covers stay as they are.
+    pub signature: Option<String>,
 }
 
 /// After this many problems the rest is not looked for.
@@ -43,11 +46,17 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
                 index: None,
                 problems: vec![rejection],
                 unverified: Vec::new(),
+                signature: None,
             });
         }
     };
     let mut source = Source::new(archive, size_bytes)?;
+    let apk_signature = source.apk_signature(&index.directory)?;
+    // The signing block itself belongs to no entry: one problem is enough.
+    let is_apk = apk_signature.is_some();
+    problems.extend(apk_signature);
     let mut unverified = Vec::new();
+    let mut signature = None;
     let mut last = Some(0..0);
     for Entry { header, name } in source.entries(&index.directory)? {
         if problems.len() >= MAX_PROBLEMS {
@@ -66,6 +75,9 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
             problems.extend(source.between(last, extent.start)?);
         }
         let shown = name.shown();
+        if signature.is_none() && names::is_jar_signature(&name.stored) {
+            signature = Some(shown.clone());
+        }
         match source.check_data(&extent.data, &header)? {
             Data::Sound => {}
             Data::CanNotTell => unverified.push(shown),
@@ -84,13 +96,14 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
         }
         last = Some(extent.start..extent.end);
     }
-    if let Some(last) = last.filter(|_| problems.len() < MAX_PROBLEMS) {
+    if let Some(last) = last.filter(|_| !is_apk && problems.len() < MAX_PROBLEMS) {
         problems.extend(source.between(&last, index.directory.start)?);
     }
     Ok(Verdict {
         index: Some(index),
         problems,
         unverified,
+        signature,
     })
 }
 
@@ -169,6 +182,18 @@ impl<'a, A: Read + Seek> Source<'a, A> {
                 Err(rejection) => return Ok(Err(rejection)),
             }
         }
+    }
+
+    /// The signing block of an APK, which ends where the directory begins. New entries would come between the two.
+    fn apk_signature(&mut self, directory: &Range<u64>) -> io::Result<Option<Rejection>> {
+        let Some(start) = directory.start.checked_sub(APK_BLOCK_END.len() as u64) else {
+            return Ok(None);
+        };
+        let found = read_range(self.archive, &(start..directory.start))?;
+        Ok((found == APK_BLOCK_END).then(|| Rejection::Signed {
+            at: directory.start,
+            name: String::from_utf8_lossy(APK_BLOCK_END).into_owned(),
+        }))
     }
 
     /// What is wrong between an entry, `last`, and the next one or the directory, at byte `at`.
@@ -314,6 +339,9 @@ fn read_range<A: Read + Seek>(archive: &mut A, range: &Range<u64>) -> io::Result
     archive.read_exact(&mut bytes)?;
     Ok(bytes)
 }
+
+/// How an APK signing block ends (APK signature scheme v2 and later).
+const APK_BLOCK_END: &[u8] = b"APK Sig Block 42";
 
 const CHUNK_BYTES: u64 = 1024 * 1024;
 const HEADER_READ_BYTES: u64 = 1024;

@@ -32,6 +32,8 @@ pub(super) struct FirstLook {
     in_order: bool,
     top: TopFolderSearch,
     candidates: Vec<Candidate>,
+    /// The first signature file of a JAR: its record, and its name.
+    signature: Option<(u64, String)>,
 }
 
 /// What the first pass found.
@@ -91,6 +93,7 @@ impl FirstLook {
             in_order: true,
             top: TopFolderSearch::default(),
             candidates: Vec::new(),
+            signature: None,
         })
     }
 
@@ -152,6 +155,10 @@ impl FirstLook {
             }
             replaced.push(candidate.entry);
         }
+        // New files that replace none leave a JAR's signature valid: it is by file.
+        if let Some((at, name)) = self.signature.filter(|_| !replaced.is_empty()) {
+            return Err(Rejection::Signed { at, name });
+        }
         replaced.sort_by_key(|entry| entry.header.local_at);
         Ok(Findings {
             top,
@@ -170,6 +177,9 @@ impl FirstLook {
                     name: record.shown_name(),
                 });
             }
+        }
+        if self.signature.is_none() && names::is_jar_signature(name) {
+            self.signature = Some((record.at, record.shown_name()));
         }
         self.hashes.extend(hashes(record)?.map(|(_, hash)| hash));
         self.top

@@ -32,6 +32,7 @@ impl Rejection {
             Self::UnsafeName { .. } => "unsafe-name",
             Self::UnicodePath { .. } => "unicode-path",
             Self::FolderInTheWay { .. } => "folder-in-the-way",
+            Self::Signed { .. } => "signed",
             Self::TooLargeToRewrite { .. } => "too-large-to-rewrite",
             Self::NoLocalHeader { .. } => "no-local-header",
             Self::LocalMismatch { .. } => "local-mismatch",
@@ -70,6 +71,7 @@ impl Rejection {
                 "rename or remove that entry, and repack it with `zip -r`"
             }
             Self::FolderInTheWay { .. } => "rename that folder, and repack it with `zip -r`",
+            Self::Signed { .. } => "put it into a ZIP, and sell that",
             Self::TooLargeToRewrite { .. } => {
                 "remove the file of that name, or repack it so that it comes last"
             }
@@ -201,6 +203,11 @@ impl fmt::Display for Rejection {
                     Shown(name)
                 )
             }
+            Self::Signed { at, name } => write!(
+                f,
+                "the signature '{}' at byte {at} would no longer be valid",
+                Shown(name)
+            ),
             Self::TooLargeToRewrite { at, size_bytes } => {
                 write!(
                     f,
