@@ -12,7 +12,7 @@ use super::format::{
 use super::index::ArchiveIndex;
 use super::local::{Extent, ExtentSearch};
 use super::moves::Moves;
-use super::names::EntryName;
+use super::names::{self, EntryName};
 use super::new_entries::{NewEntries, NewFile};
 use super::plan::{Assembly, Plan, PlanError, check_names};
 use super::reads::{DirectoryCursor, Reads, Record, Step};
@@ -346,7 +346,7 @@ impl Target {
             name: record.entry_name().ok()?,
             header: record.header.clone(),
             record_at: record.at,
-            is_file: !name.ends_with(b"/") && !is_link,
+            is_file: !names::ends_as_folder(name) && !is_link,
             local_header: Vec::new(),
             extent: Extent {
                 start: at,

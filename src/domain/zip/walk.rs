@@ -196,7 +196,7 @@ impl FirstLook {
             return Ok(());
         };
         let has_third = parts.next().is_some();
-        let ends_as_folder = name.ends_with(b"/");
+        let ends_as_folder = names::ends_as_folder(name);
         for by in &self.names {
             let at_root = names::differ_at_most_in_case(first, by);
             let in_top = second.is_some_and(|second| names::differ_at_most_in_case(second, by));
