@@ -37,7 +37,9 @@ fn main() -> std::process::ExitCode {
         );
     }
     if let Some(signature) = &verdict.signature {
-        println!("note: this is a signed JAR ({signature:?}); its signature will not cover the new files");
+        println!(
+            "note: this is a signed JAR ({signature:?}); its signature will not cover the new files"
+        );
     }
     match verdict.index {
         Some(index) if verdict.problems.is_empty() => {

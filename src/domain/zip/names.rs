@@ -116,7 +116,8 @@ pub(super) struct UnsoundPath;
 /// [`components`].
 pub(super) fn is_safe(name: &[u8]) -> bool {
     let has_drive = name.get(1) == Some(&b':') && name.first().is_some_and(u8::is_ascii_alphabetic);
-    let is_relative = !name.is_empty() && !name.starts_with(b"/") && !name.starts_with(b"\\") && !has_drive;
+    let is_relative =
+        !name.is_empty() && !name.starts_with(b"/") && !name.starts_with(b"\\") && !has_drive;
     is_relative && !name.contains(&0) && components(name).all(|part| part != b"..")
 }
 
@@ -174,8 +175,12 @@ pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
     components(one).eq(components(other))
 }
 
-/// Whether a file system that ignores case takes them for one file, as those of Windows and macOS do.
+/// Whether some file system takes them for one file: those of Windows and macOS ignore case.
 pub(super) fn differ_at_most_in_case(base: &[u8], new: &str) -> bool {
+    // Windows strips trailing dots and spaces.
+    let stripped = |byte: &u8| matches!(byte, b'.' | b' ');
+    let kept = base.iter().rposition(|byte| !stripped(byte));
+    let base = kept.and_then(|last| base.get(..=last)).unwrap_or(base);
     if base.is_ascii() && new.is_ascii() {
         return base.eq_ignore_ascii_case(new.as_bytes());
     }

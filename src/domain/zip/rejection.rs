@@ -130,7 +130,7 @@ pub enum Rejection {
         /// Where the first of them begins.
         other: u64,
     },
-    /// Two entries have one name, or a file has a folder's name.
+    /// Two entries have one name, and not both are empty folders.
     DuplicateName {
         /// The second record.
         at: u64,

@@ -65,7 +65,7 @@ impl Rejection {
                 "remove the files of that name, and repack it with `zip -r`"
             }
             Self::StubInFront { .. } => {
-                "strip the self-extractor with `zip -J`, or repack it with `zip -r`"
+                "repack it with `zip -r`, or strip a self-extractor with `zip -J`"
             }
             Self::DuplicateName { .. } | Self::UnsafeName { .. } => {
                 "rename or remove that entry, and repack it with `zip -r`"
