@@ -157,7 +157,6 @@ fn zip64_end_records_that_lie() {
     assert_code(sound64(), locator + 8, &[0xff; 8], "zip64-locator");
     assert_code(sound64(), at_end64, b"PK\x01\x02", "zip64-locator");
     assert_code(sound64(), at_end64 + 4, &[45], "zip64-values");
-    assert_code(sound64(), at_end + 8, &[2, 0, 2, 0], "zip64-sentinels");
     assert_code(sound64(), at_end + 12, &[1], "zip64-values");
     assert_code(sound64(), at_end + 16, &[1], "zip64-values");
     assert_code(sound64(), at_end + 8, &[3, 0], "zip64-values");

@@ -205,7 +205,7 @@ impl IndexReader {
                         Step::Ready(extent) => {
                             cuts.push(Cut {
                                 by: entry.by.clone(),
-                                name: String::from_utf8_lossy(&entry.name).into_owned(),
+                                name: entry.name.shown(),
                                 record_at: entry.record_at,
                                 extent,
                             });
