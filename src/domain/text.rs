@@ -30,10 +30,11 @@ pub fn clean_line(raw: &str) -> String {
     cut
 }
 
-/// Like [`clean_line`], but nothing readable is nothing.
+/// Like [`clean_line`], but without a letter or a digit it is nothing: a licensee is to be read.
 #[must_use]
 pub fn clean_option(raw: Option<&str>) -> Option<String> {
-    raw.map(clean_line).filter(|line| !line.is_empty())
+    raw.map(clean_line)
+        .filter(|line| line.chars().any(char::is_alphanumeric))
 }
 
 /// An e-mail address as mail providers take it: one `@`, no space, nothing hidden, at most 254 octets
@@ -61,7 +62,8 @@ fn is_space(c: char) -> bool {
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{180b}'..='\u{180f}' | '\u{200b}'
             | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e0fff}')
@@ -98,7 +100,9 @@ mod tests {
 
     #[test]
     fn nothing_readable_is_nothing() {
-        assert_eq!(clean_option(Some(" \u{200e}\n")), None);
+        for unreadable in [" \u{200e}\n", "\u{2800}", "\u{34f}", "--", "\u{1d173}", ""] {
+            assert_eq!(clean_option(Some(unreadable)), None, "{unreadable:?}");
+        }
         assert_eq!(clean_option(None), None);
         assert_eq!(clean_option(Some(" x ")), Some("x".to_owned()));
     }

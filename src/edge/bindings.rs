@@ -28,8 +28,11 @@ const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
 /// An isolate keeps a product's texts for so many seconds: a changed text is seen a minute later.
 const TEXTS_KEPT_SECS: i64 = 60;
 
-/// Verdicts are kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
-const VERDICT_KEPT_SECS: u64 = 30 * 24 * 3_600;
+/// An index is kept in KV for 30 days, in seconds: longer than a release is new, and no litter for ever.
+const FIT_KEPT_SECS: u64 = 30 * 24 * 3_600;
+
+/// A rejection is kept for an hour, in seconds: a reader that was mended is to see the same archive again.
+const UNFIT_KEPT_SECS: u64 = 3_600;
 
 /// A longer verdict, in bytes of JSON, is not kept in KV: to parse it would cost more than to read the archive's
 /// directory again. Only an archive in which entries are replaced has one.
@@ -98,7 +101,7 @@ impl Orders for OrderObjects<'_> {
             .post(order.as_str(), "/", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| unavailable("ORDERS", &error))
+        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -220,6 +223,32 @@ impl Tombstones for LinksKv {
         read.map_err(|error| unavailable("LINKS", &error))
     }
 
+    async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
+        let read = self
+            .0
+            .get(&index_key(jti))
+            .text()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))?;
+        Ok(read.and_then(|name| OrderId::try_from(name).ok()))
+    }
+
+    async fn index(
+        &self,
+        jti: &RandomId,
+        order: &OrderId,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
+        let put = self
+            .0
+            .put(&index_key(jti), order.as_str())
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.expiration_ttl(ttl_secs)
+            .execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+
     async fn bury(
         &self,
         jti: &RandomId,
@@ -247,6 +276,10 @@ impl Verdicts for LinksKv {
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
         let json = serde_json::to_string(verdict).map_err(|error| unavailable("LINKS", &error))?;
+        let kept_secs = match verdict {
+            Verdict::Fit(_) => FIT_KEPT_SECS,
+            Verdict::Unfit(_) => UNFIT_KEPT_SECS,
+        };
         if json.len() > MAX_VERDICT_BYTES {
             return Ok(());
         }
@@ -254,7 +287,7 @@ impl Verdicts for LinksKv {
             .0
             .put(&verdict_key(info), json)
             .map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(VERDICT_KEPT_SECS)
+        put.expiration_ttl(kept_secs)
             .execute()
             .await
             .map_err(|error| unavailable("LINKS", &error))
@@ -264,6 +297,11 @@ impl Verdicts for LinksKv {
 /// The number is the rules' version: a reader that judges otherwise, or stores another form, gets the next.
 fn verdict_key(info: &ArchiveInfo) -> String {
     format!("archive:1:{}:{}", info.etag, info.size_bytes)
+}
+
+/// The operator's index: which order a link belongs to.
+fn index_key(jti: &RandomId) -> String {
+    format!("order-of:{}", jti.as_str())
 }
 
 fn key_of(jti: &RandomId) -> String {
@@ -356,6 +394,15 @@ impl Randomness for SystemRandom {
         getrandom::fill(&mut bytes).expect("crypto.getRandomValues");
         bytes
     }
+}
+
+/// JSON of another form. serde's own words may quote a buyer's data, so they stay out of the log.
+pub(super) fn malformed(binding: &str, error: &serde_json::Error) -> Unavailable {
+    let (line, column) = (error.line(), error.column());
+    Unavailable(format!(
+        "{binding}: {:?} error in JSON at {line}:{column}",
+        error.classify()
+    ))
 }
 
 pub(super) fn unavailable(binding: &str, error: &dyn std::fmt::Display) -> Unavailable {

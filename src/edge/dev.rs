@@ -2,7 +2,7 @@
 //! The routes lead here in development alone.
 
 use serde::{Deserialize, Serialize};
-use worker::{Date, Delay, FormEntry, KvStore, Method, Response};
+use worker::{Date, Delay, FormEntry, KvStore, Response};
 
 use super::answer;
 use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
@@ -110,7 +110,7 @@ pub(super) async fn serve(call: Call<'_>, settings: &Settings) -> Result<Respons
 
 /// `GET /dev`: the storefront.
 fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(call, "GET, HEAD")?;
     let products: Vec<_> = settings
         .products
         .iter()
@@ -126,7 +126,7 @@ fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
 
 /// `POST /dev/buy`: makes the event that Stripe would post after a payment, signs it, and receives it.
 async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, &[Method::Post], "POST")?;
+    only(&call, "POST")?;
     let form = call
         .request
         .form_data()
@@ -170,12 +170,11 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
         return Err(Failure::BadRequest(format!("Nothing was bought: {why}.")));
     }
     // The mail is the alarm's work; a moment later it is there.
-    let kv = call.env.kv("LINKS").map_err(runtime)?;
     for _ in 0..MAIL_WAIT_STEPS {
-        let mail = kv.get(&format!("{PREFIX}links/{session}")).text().await;
-        if mail
-            .map_err(|error| unavailable("outbox", &error))?
-            .is_some()
+        let stored: serde_json::Value = stored(&call, &session).await?;
+        if stored
+            .pointer("/mail/sent_at")
+            .is_some_and(|sent_at| !sent_at.is_null())
         {
             break;
         }
@@ -186,7 +185,7 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
 
 /// `GET /dev/outbox`: as a page, or as JSON for whoever asks for that.
 async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(call, "GET, HEAD")?;
     let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?)
         .mails()
         .await?;
@@ -203,13 +202,17 @@ async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failur
 
 /// `GET /dev/orders/<name>`: what an order's object has stored, or `null`.
 async fn inspect(call: &Call<'_>, order: &str) -> Result<Response, Failure> {
-    only(call, &[Method::Get], "GET")?;
+    only(call, "GET")?;
+    let stored = stored(call, order).await?;
+    answer::json(call.asked, 200, &stored).map_err(runtime)
+}
+
+async fn stored(call: &Call<'_>, order: &str) -> Result<serde_json::Value, Failure> {
     let stored = OrderObjects(call.env)
         .post(order, "/inspect", "")
         .await
         .map_err(runtime)?;
-    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap_or_default();
-    answer::json(call.asked, 200, &stored).map_err(runtime)
+    Ok(serde_json::from_str(&stored).unwrap_or_default())
 }
 
 fn sign(secret: Option<&Secret>, body: &str, now: Timestamp) -> String {

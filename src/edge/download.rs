@@ -11,7 +11,7 @@ use crate::domain::http::{attachment, browser_cookie, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::jwt::JwtError;
 use crate::domain::range::{Wanted, wanted};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Environment, Settings};
 use crate::flow::download::{Freshness, Opened, World};
 use crate::flow::failure::Failure;
 use crate::flow::ports::Randomness as _;
@@ -22,22 +22,12 @@ pub(super) type EdgeWorld<'a> = World<'a, OrderObjects<'a>, ArchiveBucket, Links
 /// `GET /download?token=` shows the page, `POST /download` redeems. Both know the browser by its cookie,
 /// and set it if it is missing.
 pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(
-        &call,
-        &[Method::Get, Method::Head, Method::Post],
-        "GET, HEAD, POST",
-    )?;
+    only(&call, "GET, HEAD, POST")?;
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
-    let (archives, kv, orders) = adapters(call.env)?;
-    let world = World {
-        settings,
-        orders: &orders,
-        archives: &archives,
-        kv: &kv,
-        memory: &IsolateMemory,
-    };
+    let adapters = Adapters::of(call.env)?;
+    let world = adapters.world(settings);
     let response = if call.request.method() == Method::Post {
         let token = form_field(&mut call.request, "token")
             .await?
@@ -52,7 +42,7 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
         answer::html(call.asked, 200, &html)
     };
     let response = response.map_err(runtime)?;
-    let secure = call.url.scheme() == "https";
+    let secure = call.url.scheme() == "https" || call.asked.environment == Environment::Production;
     response
         .headers()
         .set("Set-Cookie", &set_browser_cookie(&cookie, secure))
@@ -63,18 +53,12 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
 /// `GET /download/<name>.zip?lease=` streams the copy, or the part of it that is asked for; HEAD tells what
 /// it would be, and counts for nothing.
 pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(&call, "GET, HEAD")?;
     let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
-    let (archives, kv, orders) = adapters(call.env)?;
-    let world = World {
-        settings,
-        orders: &orders,
-        archives: &archives,
-        kv: &kv,
-        memory: &IsolateMemory,
-    };
+    let adapters = Adapters::of(call.env)?;
+    let world = adapters.world(settings);
     if call.request.method() == Method::Head {
         let opened = world
             .open(&lease, browser, Freshness::Now, bindings::now())
@@ -86,19 +70,17 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
         return Ok(ResponseBuilder::new().with_headers(headers).empty());
     }
     // What is remembered saves a read. Only if it turns out to be out of date is storage asked.
-    let opened = world
-        .open(
-            &lease,
-            browser.clone(),
-            Freshness::Remembered,
-            bindings::now(),
-        )
-        .await?;
-    match send(&call, &world, opened).await {
+    let now = bindings::now();
+    let sent = match world
+        .open(&lease, browser.clone(), Freshness::Remembered, now)
+        .await
+    {
+        Ok(opened) => send(&call, &world, opened).await,
+        Err(failure) => Err(failure),
+    };
+    match sent {
         Err(Failure::ArchiveChanged(_)) => {
-            let opened = world
-                .open(&lease, browser, Freshness::Now, bindings::now())
-                .await?;
+            let opened = world.open(&lease, browser, Freshness::Now, now).await?;
             send(&call, &world, opened).await
         }
         sent => sent,
@@ -167,12 +149,37 @@ fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
 }
 
 /// The bindings that a download needs.
-pub(super) fn adapters(env: &Env) -> Result<(ArchiveBucket, LinksKv, OrderObjects<'_>), Failure> {
-    let archives = env
-        .bucket("ARCHIVES")
-        .map_err(|error| unavailable("ARCHIVES", &error))?;
-    let links = env
-        .kv("LINKS")
-        .map_err(|error| unavailable("LINKS", &error))?;
-    Ok((ArchiveBucket(archives), LinksKv(links), OrderObjects(env)))
+pub(super) struct Adapters<'a> {
+    archives: ArchiveBucket,
+    pub(super) kv: LinksKv,
+    pub(super) orders: OrderObjects<'a>,
+}
+
+impl<'a> Adapters<'a> {
+    /// # Errors
+    /// A binding is missing in wrangler.toml.
+    pub(super) fn of(env: &'a Env) -> Result<Self, Failure> {
+        let archives = env
+            .bucket("ARCHIVES")
+            .map_err(|error| unavailable("ARCHIVES", &error))?;
+        let links = env
+            .kv("LINKS")
+            .map_err(|error| unavailable("LINKS", &error))?;
+        Ok(Self {
+            archives: ArchiveBucket(archives),
+            kv: LinksKv(links),
+            orders: OrderObjects(env),
+        })
+    }
+
+    pub(super) fn world(&'a self, settings: &'a Settings) -> EdgeWorld<'a> {
+        let (archives, kv, orders) = (&self.archives, &self.kv, &self.orders);
+        World {
+            settings,
+            orders,
+            archives,
+            kv,
+            memory: &IsolateMemory,
+        }
+    }
 }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
-use super::bindings::{self, LinksKv};
+use super::bindings::{self, LinksKv, SystemRandom};
 use super::dev::DevOutbox;
+use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
@@ -17,7 +18,10 @@ use crate::flow::ports::{Referee, Unavailable};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
-const ALARM_PAUSE_SECS: i64 = 10;
+const ALARM_PAUSE_SECS: i64 = 30;
+
+/// And so many if it is for the operator to mend.
+const SETTINGS_PAUSE_SECS: i64 = 5 * 60;
 
 /// The object. What it knows is in its storage alone.
 #[durable_object]
@@ -36,7 +40,9 @@ impl DurableObject for Order {
             let stored = self.load().map_err(in_runtime_words)?;
             return Response::from_json(&stored);
         }
-        let command: Command = serde_json::from_str(&request.text().await?)?;
+        let command = serde_json::from_str(&request.text().await?);
+        let command: Command =
+            command.map_err(|error| in_runtime_words(bindings::malformed("command", &error)))?;
         // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
         let heals = matches!(command, Command::Record { .. });
         let (reply, changed) = self
@@ -48,25 +54,27 @@ impl DurableObject for Order {
         Response::from_json(&reply)
     }
 
-    /// Never fails for what can be tried again: the platform would give up after six times.
+    /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
+    /// alarm is set again, also if the order can't be read right now.
     async fn alarm(&self) -> Result<Response> {
-        let done = match bindings::settings(&self.env) {
-            Ok(settings) => {
-                let kv = LinksKv(self.env.kv("LINKS")?);
-                let mailer = DevOutbox(self.env.kv("LINKS")?);
-                outbox::run(&settings, self, &mailer, &kv, bindings::now()).await
-            }
-            Err(errors) => Err(Failure::Settings(errors)),
-        };
-        let pause_secs = match done {
+        let pause_secs = match self.run_outbox().await {
             Ok(()) => 0,
             Err(failure) => {
                 let (code, detail) = (failure.problem().code, failure.log_detail());
                 log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
-                ALARM_PAUSE_SECS
+                match failure {
+                    Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+                    _ => ALARM_PAUSE_SECS,
+                }
             }
         };
-        self.set_alarm(pause_secs).await?;
+        if let Err(error) = self.set_alarm(pause_secs).await {
+            log_line(&serde_json::json!({ "alarm": "order", "detail": error.to_string() }));
+            self.state
+                .storage()
+                .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
+                .await?;
+        }
         Response::empty()
     }
 }
@@ -74,6 +82,12 @@ impl DurableObject for Order {
 impl Referee for Order {
     fn decide(&self, command: Command, now: Timestamp) -> std::result::Result<Reply, Unavailable> {
         self.decide_and_store(command, now).map(|(reply, _)| reply)
+    }
+
+    fn unindexed_links(&self) -> std::result::Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
+        Ok(self
+            .load()?
+            .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {
@@ -90,6 +104,25 @@ struct Row {
 }
 
 impl Order {
+    async fn run_outbox(&self) -> std::result::Result<(), Failure> {
+        let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
+        let links = || {
+            self.env
+                .kv("LINKS")
+                .map_err(|error| bindings::unavailable("LINKS", &error))
+        };
+        let (kv, mailer) = (LinksKv(links()?), DevOutbox(links()?));
+        outbox::run(
+            &settings,
+            self,
+            &mailer,
+            &kv,
+            &SystemRandom,
+            bindings::now(),
+        )
+        .await
+    }
+
     /// The answer, and whether anything changed.
     fn decide_and_store(
         &self,
@@ -116,7 +149,7 @@ impl Order {
         rows.first()
             .map(|row| serde_json::from_str(&row.json))
             .transpose()
-            .map_err(|error| bindings::unavailable("storage", &error))
+            .map_err(|error| bindings::malformed("storage", &error))
     }
 
     fn store(&self, order: &order::Order) -> std::result::Result<(), Unavailable> {

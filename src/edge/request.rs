@@ -1,7 +1,7 @@
 //! What a request says: its headers, its query, its body up to a limit.
 
 use futures_util::StreamExt as _;
-use worker::{Context, Env, FormEntry, Method, Request, Url};
+use worker::{Context, Env, FormEntry, Method, Request, RequestInit, Url};
 
 use super::answer::Asked;
 use super::bindings::SystemRandom;
@@ -41,13 +41,10 @@ pub(super) fn request_id(request: &Request) -> String {
     })
 }
 
-/// Refuses other methods than these.
-pub(super) fn only(
-    call: &Call<'_>,
-    methods: &[Method],
-    allowed: &'static str,
-) -> Result<(), Failure> {
-    if methods.contains(&call.request.method()) {
+/// Refuses other methods than these. By name: a method that `worker` does not know, it takes for GET.
+pub(super) fn only(call: &Call<'_>, allowed: &'static str) -> Result<(), Failure> {
+    let method = call.request.inner().method();
+    if allowed.split(", ").any(|one| one == method) {
         Ok(())
     } else {
         Err(Failure::Method(allowed))
@@ -96,12 +93,17 @@ pub(super) async fn form_field(
     request: &mut Request,
     name: &str,
 ) -> Result<Option<String>, Failure> {
-    let length = header(request, "Content-Length").and_then(|length| length.parse::<usize>().ok());
-    // Browsers say how long a form is. What does not say so could have any length.
-    if length.is_none_or(|length| length > MAX_FORM_BYTES) {
-        return Err(Failure::TooLarge);
-    }
-    let form = request.form_data().await;
+    let bytes = body(request, MAX_FORM_BYTES).await?;
+    let content_type = header(request, "Content-Type").unwrap_or_default();
+    // The runtime parses forms; it gets one of a length that is known by now.
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post)
+        .with_body(Some(js_sys::Uint8Array::from(bytes.as_slice()).into()));
+    init.headers
+        .set("Content-Type", &content_type)
+        .map_err(runtime)?;
+    let mut bounded = Request::new_with_init("https://form/", &init).map_err(runtime)?;
+    let form = bounded.form_data().await;
     let form = form.map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
     Ok(match form.get(name) {
         Some(FormEntry::Field(value)) => Some(value),

@@ -1,16 +1,15 @@
 //! Which address does what. Each request is logged once, here, and so is each failure.
 
-use worker::{Context, Date, Env, Method, Request, Response};
+use worker::{Context, Date, Env, Request, Response};
 
 use super::answer::{self, Asked, log_line};
-use super::bindings::{self, IsolateMemory, OrderObjects, SystemRandom};
+use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
-use super::download::{self, adapters};
+use super::download::{self, Adapters};
 use super::request::{Call, body, header, only, request_id, runtime, wants_page};
 use crate::domain::page;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
-use crate::flow::download::World;
 use crate::flow::failure::Failure;
 use crate::flow::health::{self, Health};
 use crate::flow::links::{self, IssueRequest};
@@ -65,6 +64,7 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
 enum Route {
     Webhook,
     Links,
+    Revoke,
     Page,
     Copy,
     Health,
@@ -77,6 +77,7 @@ impl Route {
         match path {
             "/webhooks/stripe" => Self::Webhook,
             "/links" => Self::Links,
+            "/links/revoke" => Self::Revoke,
             "/download" => Self::Page,
             "/healthz" => Self::Health,
             _ if path
@@ -98,6 +99,7 @@ impl Route {
         match self {
             Self::Webhook => "webhook",
             Self::Links => "links",
+            Self::Revoke => "revoke",
             Self::Page => "page",
             Self::Copy => "copy",
             Self::Health => "health",
@@ -130,7 +132,7 @@ impl Route {
         };
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
-            Self::Links => links(call, &settings).await,
+            Self::Links | Self::Revoke => links(call, &settings, self).await,
             Self::Page => download::page(call, &settings).await,
             Self::Copy => download::copy(call, &settings).await,
             Self::Dev => dev::serve(call, &settings).await,
@@ -146,7 +148,7 @@ impl Route {
 /// `POST /webhooks/stripe`: 200 once it is stored, or there is nothing to store; see [`webhook::receive`].
 async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
     let received = async {
-        only(&call, &[Method::Post], "POST")?;
+        only(&call, "POST")?;
         let body = body(&mut call.request, stripe::MAX_BODY_BYTES).await?;
         let signature = header(&call.request, "Stripe-Signature");
         let origin = call.url.origin().ascii_serialization();
@@ -184,9 +186,9 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
     }
 }
 
-/// `POST /links`: see [`links::issue`].
-async fn links(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, &[Method::Post], "POST")?;
+/// `POST /links` and `POST /links/revoke`: see [`links::issue`] and [`links::revoke`].
+async fn links(mut call: Call<'_>, settings: &Settings, what: Route) -> Result<Response, Failure> {
+    only(&call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
     let origin = call.url.origin().ascii_serialization();
@@ -195,15 +197,21 @@ async fn links(mut call: Call<'_>, settings: &Settings) -> Result<Response, Fail
         body: &body,
         origin: &origin,
     };
-    let issued = links::issue(
-        settings,
-        &OrderObjects(call.env),
-        &SystemRandom,
-        request,
-        bindings::now(),
-    )
-    .await?;
-    answer::json(call.asked, 201, &issued).map_err(runtime)
+    let adapters = Adapters::of(call.env)?;
+    let answer = if let Route::Revoke = what {
+        let revoked = links::revoke(settings, &adapters.orders, &adapters.kv, request).await?;
+        answer::json(call.asked, 200, &revoked)
+    } else {
+        let issued = links::issue(
+            settings,
+            &adapters.orders,
+            &SystemRandom,
+            request,
+            bindings::now(),
+        );
+        answer::json(call.asked, 201, &issued.await?)
+    };
+    answer.map_err(runtime)
 }
 
 /// `GET /healthz`: 200 if everything works, else 503 and what does not.
@@ -211,24 +219,14 @@ async fn health(
     call: &Call<'_>,
     settings: Result<Settings, SettingsErrors>,
 ) -> Result<Response, Failure> {
-    only(call, &[Method::Get, Method::Head], "GET, HEAD")?;
+    only(call, "GET, HEAD")?;
     let health = match settings {
         Err(errors) => Health::unconfigured(&errors),
         Ok(settings) => {
-            let (archives, kv, orders) = adapters(call.env)?;
-            let reached = orders
-                .post("health", "/inspect", "")
-                .await
-                .map(|_| ())
-                .map_err(|error| error.to_string());
-            let (settings, memory) = (&settings, &IsolateMemory);
-            let world = World {
-                settings,
-                orders: &orders,
-                archives: &archives,
-                kv: &kv,
-                memory,
-            };
+            let adapters = Adapters::of(call.env)?;
+            let reached = adapters.orders.post("health", "/inspect", "").await;
+            let reached = reached.map(|_| ()).map_err(|error| error.to_string());
+            let world = adapters.world(&settings);
             health::check(&world, reached, bindings::now()).await
         }
     };

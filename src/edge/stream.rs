@@ -5,29 +5,35 @@
 //! byte through WASM, 25 times slower.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, StreamPipeOptions, WritableStream};
+use web_sys::{AbortController, AbortSignal, ReadableStream, StreamPipeOptions, WritableStream};
 use worker::worker_sys::FixedLengthStream;
 use worker::{Context, Delay, Env, Headers, Response, ResponseBuilder};
 
 use super::answer::log_line;
 use super::bindings::{ArchiveBucket, OrderObjects, unavailable};
-use crate::domain::order::{Command, Reply};
+use crate::domain::order::{Command, Ending, Reply};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Begun, Opened};
 use crate::flow::failure::Failure;
 use crate::flow::ports::{Orders, ReadError, Unavailable};
 
 /// A stream tells its order that it still runs so often. The order waits for more than two of these.
-const HEARTBEAT: std::time::Duration = std::time::Duration::from_mins(2);
+const HEARTBEAT: Duration = Duration::from_mins(2);
 
-/// A stream that is about to deliver asks its order so often, before it gives up and breaks off. The
-/// client can go on; a copy that nobody counted can't be taken back.
-const HAND_OVER_TRIES: u32 = 3;
+/// A stream that is about to deliver asks its order again after these pauses, before it gives up and breaks
+/// off: an object that is moved is back in seconds. The client can go on; a copy that nobody counted can't be
+/// taken back.
+const HAND_OVER_PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
 
 /// What a response is made of, but for its body.
 pub(super) struct Head {
@@ -59,11 +65,11 @@ pub(super) async fn respond(
         begun,
     };
     // 1. The first part.
-    let first = match parts.first() {
-        Some(Part::Send(Segment::Base(range))) => match pump.open(range.clone()).await {
+    let first = match parts.first().map(|part| &part.segment) {
+        Some(Segment::Base(range)) => match pump.open(range.clone()).await {
             Ok(body) => Some(body),
             Err(error) => {
-                pump.finish(false).await;
+                pump.finish(Ending::NotBegun).await;
                 return Err(Failure::reading(&pump.opened.copy.product, error));
             }
         },
@@ -79,22 +85,27 @@ pub(super) async fn respond(
         .stream(stream.readable()))
 }
 
-enum Part {
-    Send(Segment),
-    /// From here on the copy counts as delivered.
-    HandOver,
+/// A segment, and whether the copy counts as delivered from its first byte on.
+struct Part {
+    segment: Segment,
+    delivers: bool,
 }
 
 fn parts(opened: &Opened, begun: &Begun, range: &Range<u64>) -> Vec<Part> {
     let plan = &opened.copy.plan;
-    let send = |range| plan.slice(range).into_iter().map(Part::Send);
-    match begun.delivers_at {
-        Some(byte) => send(range.start..byte)
-            .chain([Part::HandOver])
-            .chain(send(byte..range.end))
-            .collect(),
-        None => send(range.clone()).collect(),
-    }
+    let delivers_at = begun.delivers_at.unwrap_or(range.end);
+    let before = plan.slice(range.start..delivers_at).into_iter();
+    let after = plan.slice(delivers_at..range.end).into_iter().enumerate();
+    before
+        .map(|segment| Part {
+            segment,
+            delivers: false,
+        })
+        .chain(after.map(|(at, segment)| Part {
+            segment,
+            delivers: at == 0,
+        }))
+        .collect()
 }
 
 struct Pump {
@@ -107,15 +118,22 @@ struct Pump {
 impl Pump {
     /// Sends all parts, with a heartbeat beside it, and tells the order how it ended.
     async fn run(self, parts: Vec<Part>, first: Option<ReadableStream>, to: WritableStream) {
-        let mut sending = Box::pin(self.send(parts, first, &to));
+        let stop = AbortController::new().ok();
+        let signal = stop.as_ref().map(AbortController::signal);
+        let mut sending = Box::pin(self.send(parts, first, &to, signal));
         let sent = loop {
             match select(sending, Delay::from(HEARTBEAT)).await {
                 Either::Left((sent, _)) => break sent,
                 Either::Right(((), still_sending)) => {
                     sending = still_sending;
                     let (key, stream) = (self.opened.key.clone(), self.begun.stream.clone());
-                    // One that is lost is followed by another.
-                    let _ = self.tell(Command::Heartbeat { key, stream }).await;
+                    // One that is lost is followed by another. One that is refused ends the stream: its lease
+                    // is over.
+                    if let Ok(Reply::Refused(_)) =
+                        self.tell(Command::Heartbeat { key, stream }).await
+                    {
+                        stop.iter().for_each(AbortController::abort);
+                    }
                 }
             }
         };
@@ -125,32 +143,47 @@ impl Pump {
             let _ = JsFuture::from(to.abort_with_reason(&JsValue::from_str("broken off"))).await;
             log_line(&serde_json::json!({ "stream": "broken", "detail": why }));
         }
-        self.finish(sent.is_ok()).await;
+        self.finish(if sent.is_ok() {
+            Ending::Whole
+        } else {
+            Ending::Broken
+        })
+        .await;
     }
 
+    /// A part's body is opened before the order is told that the part delivers the copy: what can't be sent
+    /// must not count.
     async fn send(
         &self,
         parts: Vec<Part>,
         mut first: Option<ReadableStream>,
         to: &WritableStream,
+        signal: Option<AbortSignal>,
     ) -> Result<(), String> {
-        for part in parts {
-            match part {
-                Part::Send(Segment::Base(range)) => {
-                    let body = match first.take() {
-                        Some(body) => body,
-                        None => self.open(range).await.map_err(read_words)?,
-                    };
-                    let options = StreamPipeOptions::new();
-                    options.set_prevent_close(true);
-                    let piped = JsFuture::from(body.pipe_to_with_options(to, &options)).await;
-                    piped.map_err(|error| js_words(&error))?;
+        let options = StreamPipeOptions::new();
+        options.set_prevent_close(true);
+        if let Some(signal) = &signal {
+            options.set_signal(signal);
+        }
+        for Part { segment, delivers } in parts {
+            let body = match (&segment, first.take()) {
+                (_, Some(body)) => Some(body),
+                (Segment::Base(range), None) => {
+                    Some(self.open(range.clone()).await.map_err(read_words)?)
                 }
-                Part::Send(Segment::Inline(bytes)) => {
-                    write(to, &bytes).await.map_err(|error| js_words(&error))?;
-                }
-                Part::HandOver => self.hand_over().await?,
+                (Segment::Inline(_), None) => None,
+            };
+            if delivers {
+                self.hand_over().await?;
             }
+            let sent = match (segment, body) {
+                (_, Some(body)) => JsFuture::from(body.pipe_to_with_options(to, &options))
+                    .await
+                    .map(|_| ()),
+                (Segment::Inline(bytes), None) => write(to, &bytes).await,
+                (Segment::Base(_), None) => Ok(()),
+            };
+            sent.map_err(|error| js_words(&error))?;
         }
         close(to).await.map_err(|error| js_words(&error))
     }
@@ -164,22 +197,32 @@ impl Pump {
 
     /// Tells the order before the bytes go out that make it a delivery.
     async fn hand_over(&self) -> Result<(), String> {
-        let mut last = String::new();
-        for _ in 0..HAND_OVER_TRIES {
+        let mut pauses = HAND_OVER_PAUSES.into_iter();
+        loop {
             let (key, stream) = (self.opened.key.clone(), self.begun.stream.clone());
-            match self.tell(Command::HandOver { key, stream }).await {
-                Ok(Reply::Holds { .. }) => return Ok(()),
-                Ok(_) => return Err("the lease is over".to_owned()),
-                Err(Unavailable(text)) => last = text,
+            match (
+                self.tell(Command::HandOver { key, stream }).await,
+                pauses.next(),
+            ) {
+                (Ok(Reply::Holds { .. }), _) => return Ok(()),
+                (Ok(_), _) => return Err("the lease is over".to_owned()),
+                (Err(_), Some(pause)) => Delay::from(pause).await,
+                (Err(Unavailable(text)), None) => return Err(text),
             }
         }
-        Err(last)
     }
 
     /// A 'finish' that is lost heals by time.
-    async fn finish(&self, whole: bool) {
+    async fn finish(&self, ending: Ending) {
         let (key, stream) = (self.opened.key.clone(), self.begun.stream.clone());
-        if let Err(Unavailable(text)) = self.tell(Command::Finish { key, stream, whole }).await {
+        if let Err(Unavailable(text)) = self
+            .tell(Command::Finish {
+                key,
+                stream,
+                ending,
+            })
+            .await
+        {
             log_line(&serde_json::json!({ "stream": "finish lost", "detail": text }));
         }
     }

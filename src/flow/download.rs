@@ -171,7 +171,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         // 1. The lease.
         let claims =
             LeaseClaims::verify(&self.settings.link_keys, lease).map_err(Failure::Lease)?;
-        let browser = browser.ok_or(Failure::Refused(LeaseRefusal::OtherBrowser))?;
+        let browser = browser.ok_or(Failure::Refused(LeaseRefusal::NoCookie))?;
         // 2. The order.
         let key = LeaseKey {
             jti: claims.jti,
@@ -276,6 +276,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         match self.kv.find(jti).await {
             Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
             Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
+            Ok(Some(Tombstone::Revoked)) => Err(Failure::Standing(Standing::Revoked)),
             Ok(None) | Err(_) => Ok(()),
         }
     }

@@ -199,6 +199,10 @@ fn standing_problem(standing: Standing) -> Problem {
             Problem::new(410, "superseded", "There is a newer link", "We have sent you another link since.")
                 .next("Use the newest one.")
         }
+        Standing::Revoked => {
+            Problem::new(410, "revoked", "This link was taken back", "The shop has revoked this download.")
+                .next("If you think that this is a mistake, write to us.")
+        }
         // These are no problems; whoever made one of them is told the truth all the same.
         Standing::Ready | Standing::Yours => not_now("ready", "This link works."),
     }
@@ -211,6 +215,13 @@ fn lease_problem(refusal: LeaseRefusal) -> Problem {
             "other-browser",
             "This download was started in another browser.",
         ),
+        LeaseRefusal::NoCookie => Problem::new(
+            403,
+            "no-cookie",
+            "Your browser sent no cookie",
+            "Your link is good for one browser, and a cookie is how we know yours again. It says nothing else.",
+        )
+        .next("Allow cookies for this site, open the link in your mail again, and press the button there."),
         LeaseRefusal::Over => back_to_the_link(
             410,
             "lease-over",
@@ -269,6 +280,7 @@ mod tests {
             Standing::Exhausted,
             Standing::Expired,
             Standing::Superseded,
+            Standing::Revoked,
         ];
         let mut all: Vec<Failure> = standings.into_iter().map(Failure::Standing).collect();
         all.extend([

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use super::download::World;
+use super::failure::Failure;
+use super::outbox;
 use super::ports::{
     ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
     Tombstones, Unavailable, Verdict, Verdicts,
@@ -98,6 +100,14 @@ impl Referee for OnlyOrder<'_> {
         Ok(self.orders.decide(&name, command, now))
     }
 
+    fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
+        let order = self.orders.only();
+        Ok(Some((
+            order.purchase.order.clone(),
+            order.unindexed_links(),
+        )))
+    }
+
     fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable> {
         Ok(self.orders.only().ended_links(now))
     }
@@ -161,6 +171,7 @@ impl Archives for FakeArchives {
 pub(super) struct FakeKv {
     pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
     pub verdicts: RefCell<BTreeMap<String, Verdict>>,
+    pub orders: RefCell<BTreeMap<String, OrderId>>,
     pub down: Cell<bool>,
 }
 
@@ -174,6 +185,28 @@ impl Tombstones for FakeKv {
             .borrow()
             .get(jti.as_str())
             .map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.orders.borrow().get(jti.as_str()).cloned())
+    }
+
+    async fn index(
+        &self,
+        jti: &RandomId,
+        order: &OrderId,
+        _ttl_secs: u64,
+    ) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.orders
+            .borrow_mut()
+            .insert(jti.as_str().to_owned(), order.clone());
+        Ok(())
     }
 
     async fn bury(
@@ -340,30 +373,31 @@ impl Town {
         Timestamp::from_secs(self.orders.now.get())
     }
 
+    /// The alarm rings; the object dies at the `dies_at`-th time that it stores something.
+    pub(super) fn ring(&self, dies_at: Option<u32>) -> Result<(), Failure> {
+        let referee = OnlyOrder {
+            orders: &self.orders,
+            dies_at,
+            decisions: Cell::new(0),
+        };
+        let run = outbox::run(
+            &self.settings,
+            &referee,
+            &self.mailer,
+            &self.kv,
+            &self.random,
+            self.now(),
+        );
+        pollster::block_on(run)
+    }
+
     pub(super) fn wait(&self, secs: i64) {
         self.orders.now.set(self.orders.now.get() + secs);
     }
 }
 
 pub(super) fn settings() -> Settings {
-    Settings::parse(|name| {
-        let value = match name {
-            "ENVIRONMENT" => "development",
-            "STRIPE_WEBHOOK_SECRET" => "whsec_0123456789abcdef",
-            "STRIPE_API_KEY" => "sk_test_0123456789",
-            "LINK_KEYS" => "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-            "ADMIN_TOKEN" => "0123456789abcdef01234567",
-            "MAIL_PROVIDER" => "outbox",
-            "SHOP_NAME" => "Demo Shop",
-            "SUPPORT_EMAIL" => "help@example.com",
-            "PRODUCTS" => {
-                r#"[{"id":"demo","name":"Demo Product","version":"1.0.0","archive":"demo.zip","filename":"demo.zip"}]"#
-            }
-            _ => return None,
-        };
-        Some(value.to_owned())
-    })
-    .unwrap()
+    Settings::parse(fixtures::setting).unwrap()
 }
 
 /// An archive made by the `zip` crate.

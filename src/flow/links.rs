@@ -1,5 +1,6 @@
-//! The operator asks for a link.
+//! The operator asks for a link, or takes one back.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::http::percent_encode;
@@ -13,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::LinkClaims;
 
 use super::failure::Failure;
-use super::ports::{Orders, Randomness, Unavailable};
+use super::ports::{Orders, Randomness, Tombstones, Unavailable};
 use super::webhook::{record, unexpected};
 
 /// The largest body of `POST /links`, in bytes: a few lines of text.
@@ -61,22 +62,9 @@ pub async fn issue(
     now: Timestamp,
 ) -> Result<IssuedLink, Failure> {
     // 1. The token.
-    let token = request
-        .authorization
-        .and_then(bearer)
-        .ok_or(Failure::Unauthorized)?;
-    if !settings.admin_token.matches(token) {
-        return Err(Failure::Unauthorized);
-    }
+    authorize(settings, request.authorization)?;
     // 2. The order's name.
-    if request.body.len() > MAX_BODY_BYTES {
-        return Err(Failure::TooLarge);
-    }
-    let parsed: Request = serde_json::from_slice(request.body).map_err(|error| {
-        Failure::BadRequest(format!(
-            "The body is not the JSON that this takes: {error}."
-        ))
-    })?;
+    let parsed: Request = parse(request.body)?;
     let (order, product) = match (&parsed.session_id, &parsed.reference) {
         (Some(session), None) => existing(session, parsed.product.as_deref())?,
         (None, Some(_)) => {
@@ -114,6 +102,70 @@ pub async fn issue(
     }
 }
 
+/// Takes links back: one by its `jti`, or all of an order by its `session_id` or `reference`.
+///
+/// 1. The admin token is right (401).
+/// 2. The body says which (400, 413), and there is such a link (404).
+/// 3. The order takes them back: from now on they open nothing, and no download goes on by them.
+///
+/// # Errors
+/// As above, and 503 if the order or KV did not answer.
+pub async fn revoke(
+    settings: &Settings,
+    orders: &impl Orders,
+    kv: &impl Tombstones,
+    request: IssueRequest<'_>,
+) -> Result<Revoked, Failure> {
+    // 1. The token.
+    authorize(settings, request.authorization)?;
+    // 2. Which.
+    let which: RevokeRequest = parse(request.body)?;
+    let (order, jti) = match (&which.session_id, &which.reference, &which.jti) {
+        (Some(session), None, _) => (existing(session, None)?.0, which.jti.as_deref()),
+        (None, Some(reference), _) => (
+            OrderId::from_reference(reference).ok_or(Failure::NoSuchOrder)?,
+            which.jti.as_deref(),
+        ),
+        (None, None, Some(jti)) => {
+            let id = RandomId::parse(jti).ok_or(Failure::NoSuchOrder)?;
+            (
+                kv.order_of(&id).await?.ok_or(Failure::NoSuchOrder)?,
+                Some(jti.as_str()),
+            )
+        }
+        _ => {
+            return Err(Failure::BadRequest(
+                "Name a `jti`, a `session_id` or a `reference`.".to_owned(),
+            ));
+        }
+    };
+    let jti = match jti {
+        Some(raw) => Some(RandomId::parse(raw).ok_or(Failure::NoSuchOrder)?),
+        None => None,
+    };
+    // 3. The order.
+    match orders.ask(&order, Command::Revoke { jti }).await? {
+        Reply::Revoked { links } => Ok(Revoked { revoked: links }),
+        Reply::Unknown => Err(Failure::NoSuchOrder),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// What was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revoked {
+    /// How many links, those that had ended before included.
+    pub revoked: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeRequest {
+    jti: Option<String>,
+    session_id: Option<String>,
+    reference: Option<String>,
+}
+
 /// A request for a link as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct IssueRequest<'a> {
@@ -139,9 +191,10 @@ pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError
         link.expires_at,
     )
     .sign(&settings.link_keys)?;
+    // What is set now leads where the shop is now, also for orders from before.
+    let origin = settings.public_url.as_deref().unwrap_or(&link.origin);
     Ok(format!(
-        "{}/download?token={}",
-        link.origin,
+        "{origin}/download?token={}",
         percent_encode(&token)
     ))
 }
@@ -155,6 +208,28 @@ fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
         expires_at,
         jti: link.jti.clone(),
         license_id: link.license.clone(),
+    })
+}
+
+fn authorize(settings: &Settings, authorization: Option<&str>) -> Result<(), Failure> {
+    let token = authorization
+        .and_then(bearer)
+        .ok_or(Failure::Unauthorized)?;
+    if settings.admin_token.matches(token) {
+        Ok(())
+    } else {
+        Err(Failure::Unauthorized)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::BadRequest(format!(
+            "The body is not the JSON that this takes: {error}."
+        ))
     })
 }
 

@@ -1,13 +1,14 @@
 //! The order's alarm rang: a mail is due, or a link's end is to be made known.
 
+use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem};
-use crate::domain::order::{Command, LinkView, Reply};
+use crate::domain::order::{Command, Link, LinkView, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
 use super::links::link_url;
-use super::ports::{Mailer, Referee, Tombstone, Tombstones, Unavailable};
+use super::ports::{Mailer, Randomness, Referee, Tombstone, Tombstones, Unavailable};
 use super::webhook::unexpected;
 
 /// KV knows of a link's end for so long past the link's expiry, in seconds: longer than clocks differ.
@@ -26,11 +27,13 @@ pub async fn run(
     referee: &impl Referee,
     mailer: &impl Mailer,
     tombstones: &impl Tombstones,
+    random: &impl Randomness,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sent = send_mail(settings, referee, mailer, now).await;
+    let sent = send_mail(settings, referee, mailer, random, now).await;
     let buried = bury_links(referee, tombstones, now).await;
-    sent.and(buried)
+    let indexed = index_links(referee, tombstones, now).await;
+    sent.and(buried).and(indexed)
 }
 
 /// 1. The attempt is stored, and with it the next one.
@@ -41,10 +44,20 @@ async fn send_mail(
     settings: &Settings,
     referee: &impl Referee,
     mailer: &impl Mailer,
+    random: &impl Randomness,
     now: Timestamp,
 ) -> Result<(), Failure> {
     // 1. The attempt.
-    let job = match referee.decide(Command::StartMail, now)? {
+    let jtis = settings
+        .products
+        .iter()
+        .map(|_| RandomId::from_random(&random.draw()))
+        .collect();
+    let start = Command::StartMail {
+        jtis,
+        link_ttl_secs: settings.link_ttl_secs,
+    };
+    let job = match referee.decide(start, now)? {
         Reply::MailJob(Some(job)) => *job,
         Reply::MailJob(None) | Reply::Unknown => return Ok(()),
         other => return Err(unexpected(&other)),
@@ -87,17 +100,12 @@ async fn bury_links(
 ) -> Result<(), Failure> {
     let mut jtis = Vec::new();
     for link in referee.ended_links(now)? {
-        let tombstone = match (link.superseded_at, link.delivered_at) {
-            (None, Some(at)) => Tombstone::Used(at),
+        let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
+            (Some(_), _, _) => Tombstone::Revoked,
+            (None, None, Some(at)) => Tombstone::Used(at),
             _ => Tombstone::Superseded,
         };
-        let lives_secs = link
-            .expires_at
-            .plus_secs(TOMBSTONE_MARGIN_SECS)
-            .secs_since(now);
-        let ttl_secs = u64::try_from(lives_secs)
-            .unwrap_or_default()
-            .max(MIN_TOMBSTONE_TTL_SECS);
+        let ttl_secs = kept_secs(&link, now);
         tombstones.bury(&link.jti, tombstone, ttl_secs).await?;
         jtis.push(link.jti);
     }
@@ -105,4 +113,36 @@ async fn bury_links(
         referee.decide(Command::Buried { jtis }, now)?;
     }
     Ok(())
+}
+
+async fn index_links(
+    referee: &impl Referee,
+    tombstones: &impl Tombstones,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some((order, links)) = referee.unindexed_links()? else {
+        return Ok(());
+    };
+    let mut jtis = Vec::new();
+    for link in links {
+        tombstones
+            .index(&link.jti, &order, kept_secs(&link, now))
+            .await?;
+        jtis.push(link.jti);
+    }
+    if !jtis.is_empty() {
+        referee.decide(Command::Indexed { jtis }, now)?;
+    }
+    Ok(())
+}
+
+/// For how long KV keeps what it knows of a link, in seconds.
+fn kept_secs(link: &Link, now: Timestamp) -> u64 {
+    let lives_secs = link
+        .expires_at
+        .plus_secs(TOMBSTONE_MARGIN_SECS)
+        .secs_since(now);
+    u64::try_from(lives_secs)
+        .unwrap_or_default()
+        .max(MIN_TOMBSTONE_TTL_SECS)
 }

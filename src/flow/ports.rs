@@ -32,6 +32,12 @@ pub trait Referee {
     /// Storage failed, and nothing changed.
     fn decide(&self, command: Command, now: Timestamp) -> Result<Reply, Unavailable>;
 
+    /// The order's name, and its links of which KV does not know.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable>;
+
     /// The links that ended and are to be made known.
     ///
     /// # Errors
@@ -47,6 +53,17 @@ pub trait Referee {
 pub trait Tombstones {
     /// Why this link can never work again, if that is known here.
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
+
+    /// Which order this link belongs to, for the operator.
+    async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable>;
+
+    /// Makes that known.
+    async fn index(
+        &self,
+        jti: &RandomId,
+        order: &OrderId,
+        ttl_secs: u64,
+    ) -> Result<(), Unavailable>;
 
     /// Makes known, for `ttl_secs` at least, that it can't.
     async fn bury(
@@ -65,6 +82,8 @@ pub enum Tombstone {
     Used(Timestamp),
     /// A newer link took its place.
     Superseded,
+    /// The shop took it back.
+    Revoked,
 }
 
 /// An archive as it lies in storage.

@@ -3,7 +3,7 @@
 use crate::domain::id::RandomId;
 use crate::domain::order::{Command, NewItem, Reply};
 use crate::domain::purchase::{LicenseId, Purchase};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Environment, Settings};
 use crate::domain::stripe::{self, Event, MAX_BODY_BYTES};
 use crate::domain::time::Timestamp;
 
@@ -93,7 +93,11 @@ pub(super) async fn record(
             jti: RandomId::from_random(&random.draw()),
         })
         .collect();
-    let origin = settings.public_url.as_deref().unwrap_or(origin).to_owned();
+    let origin = match settings.environment {
+        // A webhook may come in by http, behind a proxy; a link must not go out by it.
+        Environment::Production => origin.replacen("http://", "https://", 1),
+        Environment::Development => origin.to_owned(),
+    };
     let command = Command::Record {
         purchase,
         origin,

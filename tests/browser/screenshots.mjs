@@ -6,7 +6,7 @@ import { openBrowser } from './browser.mjs';
 
 /** Beside this file; the README shows them. */
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'screenshots');
-const LOOK = { viewport: { width: 720, height: 400 }, colorScheme: 'light' };
+const VIEWPORT = { width: 640, height: 400 };
 
 /** `npm run screenshots`: takes the README's pictures of the page and of the mail. */
 const PUBLIC_URL = 'https://downloads.paperstreet.example';
@@ -14,11 +14,13 @@ const [shop, browser] = await Promise.all([openShop({ vars: { PUBLIC_URL } }), o
 try {
   await shop.publish(await demoArchive());
   const { link, mail } = await shop.buy({ name: 'Ada Lovelace', organisation: 'Analytical Engines Ltd', email: 'ada@example.com' });
-  const page = await browser.newPage(LOOK);
-  await page.goto(link.replace(PUBLIC_URL, shop.origin));
-  await page.screenshot({ path: join(FOLDER, 'page.png'), fullPage: true });
+  for (const [colorScheme, name] of [['light', 'page.png'], ['dark', 'page-dark.png']]) {
+    const page = await browser.newPage({ viewport: VIEWPORT, colorScheme });
+    await page.goto(link.replace(PUBLIC_URL, shop.origin));
+    await page.screenshot({ path: join(FOLDER, name), fullPage: true });
+  }
   // On a page of its own, as a mail program shows it: the shop's pages allow no styles but their own.
-  const letter = await browser.newPage(LOOK);
+  const letter = await browser.newPage({ viewport: VIEWPORT, colorScheme: 'light' });
   await letter.setContent(mail.html);
   await letter.screenshot({ path: join(FOLDER, 'mail.png'), fullPage: true });
 } finally {

@@ -50,6 +50,21 @@ describe('the operator runs the shop', () => {
     for (const part of ['Cobol & Co', purchase.email, 'invoice-2026/117']) assert.ok(license.includes(part), license);
   });
 
+  it('takes a link back', async () => {
+    const revoke = (body, headers = BEARER) =>
+      shop.fetch('/links/revoke', { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+    const { session, link } = await shop.buy();
+    const began = shop.browser();
+    const lease = (await began.press(link)).headers.get('location');
+    assert.equal((await revoke({ session_id: session.id }, {})).status, 401);
+    assert.deepEqual(await (await revoke({ session_id: session.id })).json(), { revoked: 1 });
+    assert.equal((await shop.browser().press(link)).status, 410);
+    assert.equal((await began.fetch(lease)).status, 410, 'nor does a download begin that was leased before');
+    const { url } = await (await askForLink({ session_id: session.id })).json();
+    assert.equal((await shop.browser().download(url)).status, 200, 'a new link works');
+    assert.equal((await revoke({ session_id: 'cs_test_nobody' })).status, 404);
+  });
+
   it('one reference names one purchase', async () => {
     const purchase = elsewhere('invoice-2026/118');
     await drain(await askForLink(purchase));

@@ -272,6 +272,24 @@ describe('a new release comes out while a download runs', () => {
     assert.ok(copy.includes('new/LICENSE.txt') && !copy.includes('old/plates.bin'), 'all of it is the new release');
   });
 
+  it('who goes on without a tag gets no bytes of another release', async () => {
+    await shop.publish(await old());
+    const { link } = await shop.buy();
+    const browser = shop.browser();
+    const location = (await browser.press(link)).headers.get('location');
+    const abort = new AbortController();
+    const running = await browser.fetch(location, { signal: abort.signal });
+    await running.body.getReader().read();
+    abort.abort();
+    await shop.publish(await fresh());
+    const answer = await browser.fetch(location, { headers: { range: 'bytes=1000000-' } });
+    assert.notEqual(answer.status, 206);
+    await drain(answer);
+    const delivered = await browser.fetch(location);
+    assert.equal(delivered.status, 200);
+    await drain(delivered);
+  });
+
   /** The rest of a body, or null if it broke. */
   async function remaining(reader) {
     const chunks = [];

@@ -34,8 +34,15 @@ const VARS = {
 };
 
 /**
+ * @typedef {object} Differing what differs from an ordinary shop
+ * @property {object} [vars]
+ * @property {Record<string, string>} [secrets]
+ * @property {object[]} [neighbours] configurations of other Workers in the same runtime
+ */
+
+/**
  * A shop in the real runtime, with empty storage of its own.
- * @param {{ vars?: object, secrets?: Record<string, string> }} [differing] settings that differ
+ * @param {Differing} [differing]
  */
 export async function openShop(differing = {}) {
   const harness = createTestHarness(options(differing));
@@ -43,10 +50,10 @@ export async function openShop(differing = {}) {
   return new Shop(harness, url.origin);
 }
 
-/** @param {{ vars?: object, secrets?: Record<string, string> }} differing */
-function options({ vars, secrets }) {
+/** @param {Differing} differing */
+function options({ vars, secrets, neighbours = [] }) {
   const worker = { configPath: 'wrangler.toml', vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
-  return { root: ROOT, workers: [worker] };
+  return { root: ROOT, workers: [worker, ...neighbours.map((config) => ({ config }))] };
 }
 
 /** What a person, Stripe, or the operator does with the shop. */
@@ -69,13 +76,19 @@ class Shop {
    */
   fetch = (path, init = {}) => fetch(new URL(path, this.origin), { redirect: 'manual', ...init });
 
-  /** Starts again with other settings and the same storage. */
+  /**
+   * Starts again with other settings and the same storage.
+   * @param {Differing} [differing]
+   */
   async restart(differing = {}) {
     await this.#harness.update(options(differing));
     this.origin = (await this.#harness.listen()).url.origin;
   }
 
   close = () => this.#harness.close();
+
+  /** @param {string} name */
+  neighbour = (name) => this.#harness.getWorker(name);
 
   /** @returns {Promise<import('@cloudflare/workers-types').R2Bucket>} */
   async archives() {

@@ -54,6 +54,17 @@ fn empty_archive() {
 }
 
 #[test]
+fn an_archive_at_the_end_of_an_archive() {
+    let inner = archive(&[Entry::new("inner", b"inner")], b"Inner comment.");
+    let base = archive(
+        &[Entry::new("a", b"a"), Entry::new("inner.zip", &inner)],
+        b"",
+    );
+    let (_, out) = append(&base);
+    assert_appended(&base, &out, None, &[], &new_files());
+}
+
+#[test]
 fn archive_comment_is_kept() {
     let base = archive(&[Entry::new("a", b"a")], b"About this archive.");
     let (_, out) = append(&base);

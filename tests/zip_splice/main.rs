@@ -17,6 +17,7 @@ mod insertions;
 mod large;
 mod malformed;
 mod oracle;
+mod preflight;
 mod properties;
 mod readers;
 mod stored_format;

@@ -13,6 +13,7 @@ pub(crate) fn check(path: &str) -> Result<bool, String> {
         index,
         problems,
         unverified,
+        signature,
     } = verdict;
     for problem in &problems {
         println!("problem ({}): {problem}", problem.code());
@@ -24,6 +25,11 @@ pub(crate) fn check(path: &str) -> Result<bool, String> {
         println!(
             "note: the data of {} entries can't be checked, since it is encrypted or compressed by an unusual method; the first is {first:?}",
             unverified.len()
+        );
+    }
+    if let Some(signature) = &signature {
+        println!(
+            "note: this is a signed JAR ({signature:?}); its signature will not cover the new files"
         );
     }
     let Some(index) = index.filter(|_| problems.is_empty()) else {

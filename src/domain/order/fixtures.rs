@@ -79,3 +79,22 @@ pub(crate) fn view() -> LinkView {
         expires_at: PAID_AT.plus_secs(TTL_SECS),
     }
 }
+
+pub(crate) const PRODUCTS: &str = r#"[{"id":"demo","name":"Demo Product","version":"1.0.0","archive":"demo.zip","filename":"demo.zip"}]"#;
+
+/// A setting of a shop whose settings are all right.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    let value = match name {
+        "ENVIRONMENT" => "development",
+        "STRIPE_WEBHOOK_SECRET" => "whsec_0123456789abcdef",
+        "STRIPE_API_KEY" => "sk_test_0123456789",
+        "LINK_KEYS" => "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "ADMIN_TOKEN" => "0123456789abcdef01234567",
+        "MAIL_PROVIDER" => "outbox",
+        "SHOP_NAME" => "Demo Shop",
+        "SUPPORT_EMAIL" => "help@example.com",
+        "PRODUCTS" => PRODUCTS,
+        _ => return None,
+    };
+    Some(value.to_owned())
+}

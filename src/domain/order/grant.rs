@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LeaseKey, LeaseRefusal};
+use super::{Coverage, LeaseKey, LeaseRefusal};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::time::Timestamp;
 
@@ -30,9 +30,6 @@ pub const MAX_EARLY_REQUESTS: u32 = 20;
 /// The most requests of one lease: a download manager cuts a large file into dozens of ranges.
 pub const MAX_REQUESTS: u32 = 200;
 
-/// A copy counts as delivered when so much of it was handed over, in percent.
-pub const DELIVERED_PERCENT: u64 = 95;
-
 /// A signed link: what is known of it on our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -44,6 +41,8 @@ pub struct Link {
     pub expires_at: Timestamp,
     /// Another link took its place.
     pub superseded_at: Option<Timestamp>,
+    /// The operator took it back.
+    pub revoked_at: Option<Timestamp>,
     /// Its copy was handed over.
     pub delivered_at: Option<Timestamp>,
     /// The lease that may hold: a new one kills the old one.
@@ -52,6 +51,8 @@ pub struct Link {
     pub begun_etag: Option<String>,
     /// How many leases sent bytes, the present one included.
     pub sending_leases: u32,
+    /// KV knows which order it belongs to.
+    pub indexed: bool,
     /// KV knows that it has ended.
     pub buried: bool,
 }
@@ -88,6 +89,18 @@ pub struct Stream {
     id: RandomId,
     seen_at: Timestamp,
     range: Range<u64>,
+    early: bool,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// All of it was sent.
+    Whole,
+    /// It broke off, somewhere.
+    Broken,
+    /// Storage failed before its first byte.
+    NotBegun,
 }
 
 /// The bytes that a response is to send.
@@ -101,13 +114,6 @@ pub struct Request {
     pub total: u64,
     /// The copy's strong tag, unquoted: another release, or another text, is another copy.
     pub etag: String,
-}
-
-/// Bytes of a copy: disjoint ranges, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
-    total: u64,
-    ranges: Vec<Range<u64>>,
 }
 
 /// How a link stands for somebody who looks at it.
@@ -130,6 +136,8 @@ pub enum Standing {
     Expired,
     /// A newer link took its place.
     Superseded,
+    /// The shop took it back.
+    Revoked,
 }
 
 impl Link {
@@ -141,10 +149,12 @@ impl Link {
             issued_at: now,
             expires_at: now.plus_secs(ttl_secs),
             superseded_at: None,
+            revoked_at: None,
             delivered_at: None,
             lease: None,
             begun_etag: None,
             sending_leases: 0,
+            indexed: false,
             buried: false,
         }
     }
@@ -152,11 +162,16 @@ impl Link {
     /// How it stands for `browser` at `now`.
     #[must_use]
     pub fn standing(&self, browser: Option<&BrowserId>, now: Timestamp) -> Standing {
+        if self.revoked_at.is_some() {
+            return Standing::Revoked;
+        }
         if self.superseded_at.is_some() {
             return Standing::Superseded;
         }
         let lease = self.lease.as_ref();
-        if lease.is_some_and(|lease| browser == Some(&lease.browser) && !lease.is_over(now)) {
+        let own = lease.filter(|lease| browser == Some(&lease.browser) && !lease.is_over(now));
+        // One that asked too often is of no use any more; before the delivery another takes its place.
+        if own.is_some_and(|lease| !lease.is_spent() || self.delivered_at.is_some()) {
             return Standing::Yours;
         }
         if let Some(at) = self.delivered_at {
@@ -168,7 +183,7 @@ impl Link {
         let Some(lease) = lease else {
             return Standing::Ready;
         };
-        if let Some(retry_after_secs) = lease.keeps_others_out_secs(now) {
+        if let Some(retry_after_secs) = lease.keeps_others_out_secs(now).filter(|_| own.is_none()) {
             return Standing::InProgress { retry_after_secs };
         }
         if self.sending_leases >= MAX_SENDING_LEASES {
@@ -178,13 +193,23 @@ impl Link {
         }
     }
 
-    /// Whether somebody can still download by it.
+    /// Whether somebody has begun to use it.
     #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        matches!(
-            self.standing(None, now),
-            Standing::Ready | Standing::InProgress { .. }
-        )
+    pub fn is_begun(&self) -> bool {
+        self.begun_etag.is_some() || self.delivered_at.is_some()
+    }
+
+    /// Whether it still gives somebody who gets it now the time to use it: half its life at least. One that
+    /// somebody is using is left to them.
+    #[must_use]
+    pub fn is_worth_sending(&self, now: Timestamp) -> bool {
+        let life_secs = self.expires_at.secs_since(self.issued_at);
+        let left_secs = self.expires_at.secs_since(now);
+        match self.standing(None, now) {
+            Standing::Ready => left_secs * 2 >= life_secs,
+            Standing::InProgress { .. } => true,
+            _ => false,
+        }
     }
 
     /// Redeems the link: the browser's own lease again, or a new one.
@@ -212,7 +237,7 @@ impl Link {
     /// # Errors
     /// Why not.
     pub fn held(&mut self, key: &LeaseKey, now: Timestamp) -> Result<&mut Lease, LeaseRefusal> {
-        if self.superseded_at.is_some() {
+        if self.superseded_at.or(self.revoked_at).is_some() {
             return Err(LeaseRefusal::Over);
         }
         let lease = self
@@ -248,13 +273,13 @@ impl Link {
         now: Timestamp,
     ) -> Result<Option<u64>, LeaseRefusal> {
         let lease = self.held(key, now)?;
-        let early = u32::from(request.range.start < request.total.div_ceil(2));
-        if lease.requests >= MAX_REQUESTS || lease.early_requests + early > MAX_EARLY_REQUESTS {
+        let early = request.range.start < request.total.div_ceil(2);
+        if lease.requests >= MAX_REQUESTS || (early && lease.early_requests >= MAX_EARLY_REQUESTS) {
             return Err(LeaseRefusal::TooManyRequests);
         }
         let sends_first = lease.requests == 0;
         lease.requests += 1;
-        lease.early_requests += early;
+        lease.early_requests += u32::from(early);
         lease.seen_at = now;
         // A dead stream's row is of no use any more.
         lease.streams.retain(|other| other.is_alive(now));
@@ -262,6 +287,7 @@ impl Link {
             id: stream,
             seen_at: now,
             range: request.range.clone(),
+            early,
         });
         let delivers_at = lease.count(request);
         self.sending_leases += u32::from(sends_first);
@@ -306,18 +332,30 @@ impl Link {
         &mut self,
         key: &LeaseKey,
         stream: &RandomId,
-        whole: bool,
+        ending: Ending,
         now: Timestamp,
     ) -> Result<(), LeaseRefusal> {
         let lease = self.held(key, now)?;
         lease.seen_at = now;
-        let ended = lease
-            .streams
-            .iter()
-            .position(|other| other.id == *stream)
-            .map(|at| lease.streams.swap_remove(at));
-        if let Some(ended) = ended.filter(|_| whole) {
-            lease.sent.add(ended.range);
+        let at = lease.streams.iter().position(|other| other.id == *stream);
+        let Some(ended) = at.map(|at| lease.streams.swap_remove(at)) else {
+            return Ok(());
+        };
+        match ending {
+            Ending::Whole => lease.sent.add(ended.range),
+            Ending::Broken => {}
+            // It was no request of the client's that failed: what it counted is given back.
+            Ending::NotBegun => {
+                lease.requests -= 1;
+                lease.early_requests -= u32::from(ended.early);
+                let counted = lease
+                    .maybe
+                    .iter()
+                    .rposition(|range| range.start == ended.range.start);
+                counted.map(|at| lease.maybe.remove(at));
+                let nothing_sent = lease.requests == 0;
+                self.sending_leases -= u32::from(nothing_sent);
+            }
         }
         Ok(())
     }
@@ -325,6 +363,15 @@ impl Link {
     /// Another link takes its place.
     pub fn supersede(&mut self, now: Timestamp) {
         self.superseded_at.get_or_insert(now);
+    }
+
+    /// The operator takes it back, whatever it was.
+    pub fn revoke(&mut self, now: Timestamp) {
+        if self.revoked_at.is_none() {
+            self.revoked_at = Some(now);
+            // KV may know another reason by now.
+            self.buried = false;
+        }
     }
 
     /// From when on it can never work again, if KV is to be told: expiry the token tells itself.
@@ -337,7 +384,7 @@ impl Link {
             self.delivered_at
                 .map(|at| self.lease.as_ref().map_or(at, Lease::over_at))
         };
-        self.superseded_at.or_else(delivered)
+        self.revoked_at.or(self.superseded_at).or_else(delivered)
     }
 }
 
@@ -363,6 +410,11 @@ impl Lease {
 
     fn is_over(&self, now: Timestamp) -> bool {
         self.over_at() <= now
+    }
+
+    /// Whether a request from the start would be one too many.
+    fn is_spent(&self) -> bool {
+        self.requests >= MAX_REQUESTS || self.early_requests >= MAX_EARLY_REQUESTS
     }
 
     /// For how many seconds more other browsers wait: none if this one's download broke off.
@@ -416,74 +468,6 @@ impl Stream {
     fn is_alive(&self, now: Timestamp) -> bool {
         now < self.seen_at.plus_secs(STREAM_GRACE_SECS)
     }
-}
-
-impl Coverage {
-    /// None yet of a copy of so many bytes.
-    #[must_use]
-    pub fn of(total: u64) -> Self {
-        Self {
-            total,
-            ranges: Vec::new(),
-        }
-    }
-
-    /// Adds a range.
-    pub fn add(&mut self, range: Range<u64>) {
-        if range.is_empty() {
-            return;
-        }
-        let Range { mut start, mut end } = range;
-        self.ranges.retain(|known| {
-            let apart = known.end < start || end < known.start;
-            if !apart {
-                start = start.min(known.start);
-                end = end.max(known.end);
-            }
-            apart
-        });
-        let at = self.ranges.partition_point(|known| known.start < start);
-        self.ranges.insert(at, start..end);
-    }
-
-    /// Bytes in it, each counted once.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|range| range.end - range.start)
-            .sum()
-    }
-
-    /// Which byte of `range`, sent from its start on, makes this a delivery.
-    #[must_use]
-    pub fn delivered_within(&self, range: &Range<u64>) -> Option<u64> {
-        let missing = delivered_bytes(self.total).saturating_sub(self.bytes());
-        if missing == 0 {
-            return Some(range.start);
-        }
-        // Walks the gaps in `range` until as many bytes as are missing were found in them.
-        let mut found = 0;
-        let mut at = range.start;
-        for known in self.ranges.iter().chain([&(range.end..range.end)]) {
-            let gap = known.start.clamp(at, range.end) - at;
-            if found + gap >= missing {
-                // The delivery is made by the last of the missing bytes.
-                return Some(at + (missing - found) - 1);
-            }
-            found += gap;
-            at = known.end.clamp(at, range.end);
-        }
-        None
-    }
-}
-
-/// The fewest bytes of a copy that are a delivery.
-fn delivered_bytes(total: u64) -> u64 {
-    let percent = u128::from(total) * u128::from(DELIVERED_PERCENT);
-    u64::try_from(percent.div_ceil(100))
-        .unwrap_or(u64::MAX)
-        .max(1)
 }
 
 #[cfg(test)]

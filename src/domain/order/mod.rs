@@ -3,6 +3,8 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod command;
+mod coverage;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod grant;
@@ -10,14 +12,16 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
+pub use coverage::{Coverage, DELIVERED_PERCENT};
 pub use grant::{
-    ABANDONED_AFTER_SECS, Coverage, DELIVERED_PERCENT, LEASE_IDLE_SECS, Lease, Link,
-    MAX_EARLY_REQUESTS, MAX_REQUESTS, MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
+    ABANDONED_AFTER_SECS, Ending, LEASE_IDLE_SECS, Lease, Link, MAX_EARLY_REQUESTS, MAX_REQUESTS,
+    MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
 };
-pub use outbox::{MailState, RETRY_PAUSES_SECS};
+pub use outbox::{MailJob, MailState, RETRY_PAUSES_SECS};
 
-use super::id::{BrowserId, OrderId, RandomId};
-use super::purchase::{Buyer, LicenseId, Purchase};
+use super::id::{BrowserId, RandomId};
+use super::purchase::{LicenseId, Purchase};
 use super::settings::ProductId;
 use super::time::Timestamp;
 
@@ -54,192 +58,6 @@ pub struct NewItem {
     pub license: LicenseId,
     /// The name of its first link.
     pub jti: RandomId,
-}
-
-/// Which download a command is about. Every part comes from a signed lease, but for the browser, which
-/// comes from its cookie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeaseKey {
-    /// The link.
-    pub jti: RandomId,
-    /// The lease.
-    pub lease: RandomId,
-    /// Who asks.
-    pub browser: BrowserId,
-}
-
-/// What can be asked of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
-    /// Somebody paid. The second time, and every time after, nothing changes.
-    Record {
-        /// What for.
-        purchase: Purchase,
-        /// Where links lead.
-        origin: String,
-        /// One for each of the purchase's products.
-        items: Vec<NewItem>,
-        /// How long the links are good, in seconds.
-        link_ttl_secs: i64,
-        /// Whether to mail the links.
-        mail: bool,
-    },
-    /// The operator asks for a link: the one that still works, or a new one in its place.
-    Issue {
-        /// For which item; an order of one item needs no name.
-        product: Option<ProductId>,
-        /// The new link's name, should one be needed.
-        jti: RandomId,
-        /// How long a new link is good, in seconds.
-        link_ttl_secs: i64,
-    },
-    /// How does this link stand? Changes nothing.
-    Look {
-        /// The link.
-        jti: RandomId,
-        /// Who asks, if known.
-        browser: Option<BrowserId>,
-    },
-    /// The button was pressed.
-    Redeem {
-        /// The link.
-        jti: RandomId,
-        /// Who pressed it.
-        browser: BrowserId,
-        /// The new lease's name, should one be needed.
-        lease: RandomId,
-    },
-    /// Does this lease hold? Changes nothing.
-    Open(LeaseKey),
-    /// A stream is about to start.
-    Begin {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream's own name.
-        stream: RandomId,
-        /// What it will send.
-        request: Request,
-    },
-    /// A stream still runs.
-    Heartbeat {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-    },
-    /// A stream is about to send the bytes that make the copy a delivered one.
-    HandOver {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-    },
-    /// A stream is over.
-    Finish {
-        /// Of this download.
-        key: LeaseKey,
-        /// The stream.
-        stream: RandomId,
-        /// Whether all of it was sent.
-        whole: bool,
-    },
-    /// The outbox begins an attempt at the mail that is due.
-    StartMail,
-    /// The mail's text, as it will be sent on every attempt.
-    KeepMail {
-        /// The text.
-        mail: super::mail::Mail,
-    },
-    /// The provider took the mail.
-    MailSent,
-    /// These links' tombstones are in KV.
-    Buried {
-        /// The links.
-        jtis: Vec<RandomId>,
-    },
-}
-
-/// What an order answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// There is no such order, or no such link in it.
-    Unknown,
-    /// The order is stored; `new` the first time.
-    Recorded {
-        /// Whether this was the first time.
-        new: bool,
-        /// What is stored, which the first time decided.
-        purchase: Purchase,
-    },
-    /// A link that works.
-    Issued(LinkView),
-    /// An order of several items was asked for a link without saying which; or it has no such item.
-    NoSuchItem,
-    /// How a link stands.
-    Stands {
-        /// So.
-        standing: Standing,
-        /// What it is for.
-        view: LinkView,
-    },
-    /// The link was redeemed.
-    Leased {
-        /// The lease.
-        lease: RandomId,
-        /// Since when.
-        issued_at: Timestamp,
-        /// What it is for.
-        view: LinkView,
-    },
-    /// The lease holds.
-    Holds {
-        /// What it is for.
-        view: LinkView,
-        /// For [`Command::Begin`]: the byte before which the stream says [`Command::HandOver`].
-        delivers_at: Option<u64>,
-        /// The tag of the copy that was first sent by this link, if any was.
-        begun_etag: Option<String>,
-    },
-    /// The lease does not hold.
-    Refused(LeaseRefusal),
-    /// Noted.
-    Done,
-    /// The mail to send now, or to compose first.
-    MailJob(Option<Box<outbox::MailJob>>),
-}
-
-/// Why a lease opens nothing (any more).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeaseRefusal {
-    /// It was given to another browser.
-    OtherBrowser,
-    /// It is over, or another one took its place: back to the link.
-    Over,
-    /// More requests than any download needs.
-    TooManyRequests,
-}
-
-/// What a page, a token or a licence needs to know of a link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkView {
-    /// The order.
-    pub order: OrderId,
-    /// The product.
-    pub product: ProductId,
-    /// The licence's number.
-    pub license: LicenseId,
-    /// Who bought it.
-    pub buyer: Buyer,
-    /// When.
-    pub purchased_at: Timestamp,
-    /// Where links lead.
-    pub origin: String,
-    /// The link.
-    pub jti: RandomId,
-    /// Since when the link is good.
-    pub issued_at: Timestamp,
-    /// Until when.
-    pub expires_at: Timestamp,
 }
 
 /// The rule: what becomes of `state` when `command` arrives at `now`, and what to answer.
@@ -286,7 +104,17 @@ impl Order {
     pub fn next_alarm(&self) -> Option<Timestamp> {
         let mail = self.mail.as_ref().and_then(MailState::due_at);
         let ends = self.links().filter_map(Link::ends_at);
-        ends.chain(mail).min()
+        let unindexed = self
+            .links()
+            .filter(|link| !link.indexed)
+            .map(|link| link.issued_at);
+        ends.chain(unindexed).chain(mail).min()
+    }
+
+    /// The links of which KV does not know yet to which order they belong.
+    #[must_use]
+    pub fn unindexed_links(&self) -> Vec<Link> {
+        self.links().filter(|link| !link.indexed).cloned().collect()
     }
 
     /// The links that can never work again, as of `now`, and that KV does not know of yet.
@@ -298,12 +126,16 @@ impl Order {
             .collect()
     }
 
-    /// Each item's current link, as tokens and texts need it.
+    /// Each item's current link, as tokens and texts need it; none that was taken back.
     #[must_use]
     pub fn current_links(&self) -> Vec<LinkView> {
-        self.items
+        let current = self
+            .items
             .iter()
-            .filter_map(|item| Some(self.view(item, item.links.last()?)))
+            .filter_map(|item| Some((item, item.links.last()?)));
+        current
+            .filter(|(_, link)| link.revoked_at.is_none())
+            .map(|(item, link)| self.view(item, link))
             .collect()
     }
 
@@ -349,10 +181,17 @@ impl Order {
             Command::HandOver { key, stream } => self.lease(&key, |link| {
                 link.hand_over(&key, &stream, now).map(|()| None)
             }),
-            Command::Finish { key, stream, whole } => self.lease(&key, |link| {
-                link.finish(&key, &stream, whole, now).map(|()| None)
+            Command::Finish {
+                key,
+                stream,
+                ending,
+            } => self.lease(&key, |link| {
+                link.finish(&key, &stream, ending, now).map(|()| None)
             }),
-            Command::StartMail => Reply::MailJob(self.start_mail(now).map(Box::new)),
+            Command::StartMail {
+                jtis,
+                link_ttl_secs,
+            } => Reply::MailJob(self.start_mail(jtis, link_ttl_secs, now).map(Box::new)),
             Command::KeepMail { mail } => {
                 self.mail.iter_mut().for_each(|state| state.keep(&mail));
                 Reply::Done
@@ -361,11 +200,13 @@ impl Order {
                 self.mail.iter_mut().for_each(|state| state.sent(now));
                 Reply::Done
             }
+            Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
+            Command::Indexed { jtis } => {
+                self.named(&jtis).for_each(|link| link.indexed = true);
+                Reply::Done
+            }
             Command::Buried { jtis } => {
-                let links = self.items.iter_mut().flat_map(|item| &mut item.links);
-                links
-                    .filter(|link| jtis.contains(&link.jti))
-                    .for_each(|link| link.buried = true);
+                self.named(&jtis).for_each(|link| link.buried = true);
                 Reply::Done
             }
         }
@@ -388,15 +229,39 @@ impl Order {
         let Some(item) = self.items.iter_mut().find(|item| item.product == wanted) else {
             return Reply::NoSuchItem;
         };
-        if !item.links.last().is_some_and(|link| link.is_live(now)) {
-            item.links.iter_mut().for_each(|link| link.supersede(now));
-            item.links.push(Link::new(jti, now, link_ttl_secs));
+        if !item
+            .links
+            .last()
+            .is_some_and(|link| link.is_worth_sending(now))
+        {
+            item.renew(jti, link_ttl_secs, now);
         }
         self.items
             .iter()
             .find(|item| item.product == wanted)
             .and_then(|item| Some(Reply::Issued(self.view(item, item.links.last()?))))
             .unwrap_or(Reply::NoSuchItem)
+    }
+
+    fn revoke(&mut self, jti: Option<&RandomId>, now: Timestamp) -> Reply {
+        let links = self.items.iter_mut().flat_map(|item| &mut item.links);
+        let revoked = links
+            .filter(|link| jti.is_none_or(|jti| link.jti == *jti))
+            .map(|link| link.revoke(now))
+            .count();
+        if revoked == 0 {
+            return Reply::Unknown;
+        }
+        // A mail that was not sent yet would carry links that are dead.
+        let any_left = self
+            .items
+            .iter()
+            .filter_map(|item| item.links.last())
+            .any(|link| link.revoked_at.is_none());
+        if !any_left {
+            self.mail.iter_mut().for_each(MailState::cancel);
+        }
+        Reply::Revoked { links: revoked }
     }
 
     fn redeem(
@@ -444,6 +309,11 @@ impl Order {
         }
     }
 
+    fn named<'a>(&'a mut self, jtis: &'a [RandomId]) -> impl Iterator<Item = &'a mut Link> {
+        let links = self.items.iter_mut().flat_map(|item| &mut item.links);
+        links.filter(|link| jtis.contains(&link.jti))
+    }
+
     fn find(&self, jti: &RandomId) -> Option<(&Item, &Link)> {
         self.items
             .iter()
@@ -480,6 +350,12 @@ impl Item {
             license: new.license,
             links,
         }
+    }
+
+    /// A new link takes the place of all before it.
+    fn renew(&mut self, jti: RandomId, link_ttl_secs: i64, now: Timestamp) {
+        self.links.iter_mut().for_each(|link| link.supersede(now));
+        self.links.push(Link::new(jti, now, link_ttl_secs));
     }
 }
 

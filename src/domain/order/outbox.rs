@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkView, Order};
+use super::{Link, LinkView, Order};
+use crate::domain::id::RandomId;
 use crate::domain::mail::Mail;
 use crate::domain::time::Timestamp;
 
 /// The pauses between attempts, in seconds; the last one repeats. Storage keeps the mail, the alarm
 /// keeps the time, so no attempt depends on a Worker that lives.
-pub const RETRY_PAUSES_SECS: [i64; 6] = [10, 60, 5 * 60, 20 * 60, 3_600, 4 * 3_600];
+pub const RETRY_PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
 
 /// One mail's way to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct MailState {
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
-    /// The text, from the first attempt on: every attempt sends the same bytes.
+    /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
@@ -58,6 +59,12 @@ impl MailState {
         self.mail.get_or_insert_with(|| mail.clone());
     }
 
+    /// There is nothing to send any more.
+    pub(super) fn cancel(&mut self) {
+        self.due_at = None;
+        self.mail = None;
+    }
+
     pub(super) fn sent(&mut self, now: Timestamp) {
         self.due_at = None;
         self.sent_at.get_or_insert(now);
@@ -69,11 +76,38 @@ impl MailState {
 impl Order {
     /// Begins an attempt. The next one is set before this one is made: whoever dies in between is
     /// followed by it.
-    pub(super) fn start_mail(&mut self, now: Timestamp) -> Option<MailJob> {
-        let links = self.current_links();
+    ///
+    /// A mail that is late gets new links, and with them a new text and a new key: nobody is to get a link
+    /// that is about to end.
+    pub(super) fn start_mail(
+        &mut self,
+        jtis: Vec<RandomId>,
+        link_ttl_secs: i64,
+        now: Timestamp,
+    ) -> Option<MailJob> {
         let state = self.mail.as_mut()?;
         if state.due_at.is_none_or(|due_at| now < due_at) {
             return None;
+        }
+        // A link in use has arrived, though we never heard that the mail did.
+        if self
+            .items
+            .iter()
+            .filter_map(|item| item.links.last())
+            .any(Link::is_begun)
+        {
+            state.sent(now);
+            return None;
+        }
+        for (item, jti) in self.items.iter_mut().zip(jtis) {
+            let last = item.links.last();
+            // What the operator took back, no mail brings again.
+            let fit =
+                last.is_some_and(|link| link.revoked_at.is_some() || link.is_worth_sending(now));
+            if !fit {
+                item.renew(jti, link_ttl_secs, now);
+                state.mail = None;
+            }
         }
         let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
         let pause = usize::try_from(state.attempts)
@@ -81,11 +115,22 @@ impl Order {
             .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
         state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
         state.attempts = state.attempts.saturating_add(1);
+        let (mail, attempt) = (state.mail.clone(), state.attempts);
+        let links = self.current_links();
+        let newest = links
+            .iter()
+            .max_by_key(|link| link.issued_at)
+            .map(|link| link.jti.as_str());
+        let idempotency_key = format!(
+            "links/{}/{}",
+            self.purchase.order.as_str(),
+            newest.unwrap_or_default()
+        );
         Some(MailJob {
-            mail: state.mail.clone(),
+            mail,
             links,
-            idempotency_key: format!("links/{}", self.purchase.order.as_str()),
-            attempt: state.attempts,
+            idempotency_key,
+            attempt,
         })
     }
 }

@@ -11,8 +11,20 @@ fn record(mail: bool) -> Command {
     }
 }
 
+fn start_mail() -> Command {
+    Command::StartMail {
+        jtis: vec![id(50)],
+        link_ttl_secs: TTL_SECS,
+    }
+}
+
 fn recorded() -> Option<Order> {
-    decide(None, record(true), PAID_AT).0
+    indexed(decide(None, record(true), PAID_AT).0)
+}
+
+/// KV knows of its links.
+fn indexed(order: Option<Order>) -> Option<Order> {
+    decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0
 }
 
 #[test]
@@ -67,7 +79,7 @@ fn nothing_but_a_purchase_makes_an_order() {
             link_ttl_secs: 1,
         },
         Command::Open(key),
-        Command::StartMail,
+        start_mail(),
         Command::MailSent,
     ] {
         assert_eq!(decide(None, command, PAID_AT), (None, Reply::Unknown));
@@ -141,7 +153,8 @@ fn the_operator_gets_the_link_that_works_or_a_new_one() {
     };
     let (order, reply) = decide(recorded(), issue(2), PAID_AT);
     assert_eq!(jti_of(reply), id(1));
-    let later = PAID_AT.plus_secs(TTL_SECS);
+    // A link whose time is nearly over is none to give to anybody.
+    let later = PAID_AT.plus_secs(TTL_SECS / 2 + 1);
     let (order, reply) = decide(order, issue(3), later);
     assert_eq!(jti_of(reply), id(3));
     let (order, reply) = decide(
@@ -197,15 +210,18 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
         .enumerate()
     {
         assert_eq!(order.as_ref().unwrap().next_alarm(), Some(now));
-        let (after, reply) = decide(order, Command::StartMail, now);
+        let (after, reply) = decide(order, start_mail(), now);
         let Reply::MailJob(Some(job)) = reply else {
             panic!("{reply:?}")
         };
         assert_eq!(usize::try_from(job.attempt).unwrap(), attempt + 1);
-        assert_eq!(job.idempotency_key, "links/cs_test_1");
+        assert_eq!(
+            job.idempotency_key,
+            format!("links/cs_test_1/{}", job.links[0].jti.as_str())
+        );
         // Nothing is due before the pause is over.
         assert_eq!(
-            decide(after.clone(), Command::StartMail, now).1,
+            decide(after.clone(), start_mail(), now).1,
             Reply::MailJob(None)
         );
         now = now.plus_secs(*pause);
@@ -214,7 +230,7 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
     let (order, _) = decide(order, Command::MailSent, now);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
     assert_eq!(
-        decide(order, Command::StartMail, now.plus_secs(99_999)).1,
+        decide(order, start_mail(), now.plus_secs(99_999)).1,
         Reply::MailJob(None)
     );
 }
@@ -242,7 +258,7 @@ fn every_attempt_sends_the_text_of_the_first() {
         },
         PAID_AT,
     );
-    let Reply::MailJob(Some(job)) = decide(order, Command::StartMail, PAID_AT).1 else {
+    let Reply::MailJob(Some(job)) = decide(order, start_mail(), PAID_AT).1 else {
         panic!()
     };
     assert_eq!(job.mail, Some(mail("first")));
@@ -250,12 +266,9 @@ fn every_attempt_sends_the_text_of_the_first() {
 
 #[test]
 fn a_purchase_made_elsewhere_sends_no_mail() {
-    let (order, _) = decide(None, record(false), PAID_AT);
+    let order = indexed(decide(None, record(false), PAID_AT).0);
     assert_eq!(order.as_ref().unwrap().next_alarm(), None);
-    assert_eq!(
-        decide(order, Command::StartMail, PAID_AT).1,
-        Reply::MailJob(None)
-    );
+    assert_eq!(decide(order, start_mail(), PAID_AT).1, Reply::MailJob(None));
 }
 
 #[test]
@@ -268,12 +281,86 @@ fn order_format_unchanged() {
             r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
             r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
-            r#""expires_at":1700086400,"superseded_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
-            r#""sending_leases":0,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"#,
+            r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
+            r#""sending_leases":0,"indexed":true,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"#,
             r#""sent_at":null}}}}"#
         ),
         license.as_str()
     );
     assert_eq!(serde_json::to_string(&order).unwrap(), stored);
     assert_eq!(serde_json::from_str::<Order>(&stored).unwrap(), order);
+}
+
+#[test]
+fn a_mail_whose_link_is_in_use_has_arrived() {
+    let mut order = recorded().unwrap();
+    let link = &mut order.items[0].links[0];
+    link.redeem(browser(1), id(2), PAID_AT).unwrap();
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(2),
+        browser: browser(1),
+    };
+    let request = Request {
+        range: 0..9,
+        open_ended: true,
+        total: 9,
+        etag: "v1".to_owned(),
+    };
+    link.begin(&key, id(3), &request, PAID_AT).unwrap();
+    let later = PAID_AT.plus_secs(TTL_SECS);
+    let (order, reply) = decide(Some(order), start_mail(), later);
+    assert_eq!(reply, Reply::MailJob(None));
+    assert_eq!(order.unwrap().items[0].links.len(), 1);
+}
+
+#[test]
+fn what_is_taken_back_opens_nothing() {
+    let order = decide(
+        recorded(),
+        Command::Redeem {
+            jti: id(1),
+            browser: browser(1),
+            lease: id(2),
+        },
+        PAID_AT,
+    )
+    .0;
+    let (order, reply) = decide(order, Command::Revoke { jti: Some(id(9)) }, PAID_AT);
+    assert_eq!(reply, Reply::Unknown);
+    let (order, reply) = decide(order, Command::Revoke { jti: None }, PAID_AT);
+    assert_eq!(reply, Reply::Revoked { links: 1 });
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(2),
+        browser: browser(1),
+    };
+    assert_eq!(
+        decide(order.clone(), Command::Open(key), PAID_AT).1,
+        Reply::Refused(LeaseRefusal::Over)
+    );
+    let look = Command::Look {
+        jti: id(1),
+        browser: Some(browser(1)),
+    };
+    let (order, reply) = decide(order, look, PAID_AT);
+    assert!(matches!(
+        reply,
+        Reply::Stands {
+            standing: Standing::Revoked,
+            ..
+        }
+    ));
+    // No mail brings it, KV is told at once, and the operator may give another.
+    assert_eq!(
+        decide(order.clone(), start_mail(), PAID_AT).1,
+        Reply::MailJob(None)
+    );
+    assert_eq!(order.as_ref().unwrap().ended_links(PAID_AT).len(), 1);
+    let issue = Command::Issue {
+        product: None,
+        jti: id(3),
+        link_ttl_secs: TTL_SECS,
+    };
+    assert!(matches!(decide(order, issue, PAID_AT).1, Reply::Issued(view) if view.jti == id(3)));
 }

@@ -1,23 +1,5 @@
 use super::*;
-
-const PRODUCTS: &str =
-    r#"[{"id":"demo","name":"Demo","version":"1.0","archive":"demo.zip","filename":"demo.zip"}]"#;
-
-fn good(name: &str) -> Option<String> {
-    let value = match name {
-        "ENVIRONMENT" => "development",
-        "STRIPE_WEBHOOK_SECRET" => "whsec_0123456789abcdef",
-        "STRIPE_API_KEY" => "sk_test_0123456789",
-        "LINK_KEYS" => "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-        "ADMIN_TOKEN" => "0123456789abcdef01234567",
-        "MAIL_PROVIDER" => "outbox",
-        "SHOP_NAME" => "Shop",
-        "SUPPORT_EMAIL" => "help@example.com",
-        "PRODUCTS" => PRODUCTS,
-        _ => return None,
-    };
-    Some(value.to_owned())
-}
+use crate::domain::order::fixtures::{PRODUCTS, setting as good};
 
 fn with<'a>(name: &'a str, value: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
     move |wanted| {
@@ -44,7 +26,7 @@ fn defaults_are_the_documented_ones() {
             .product(&ProductId::parse("demo").unwrap())
             .unwrap()
             .name,
-        "Demo"
+        "Demo Product"
     );
 }
 
@@ -119,8 +101,14 @@ fn products_name_the_field_and_its_rule() {
     for (raw, says) in [
         (product(r#""id":"demo","#, ""), "`id`"),
         (product(r#""id":"demo""#, r#""id":"de mo""#), "`id`"),
-        (product(r#""name":"Demo""#, r#""name":"a\nb""#), "`name`"),
-        (product(r#""version":"1.0""#, r#""version":1"#), "`version`"),
+        (
+            product(r#""name":"Demo Product""#, r#""name":"a\nb""#),
+            "`name`",
+        ),
+        (
+            product(r#""version":"1.0.0""#, r#""version":1"#),
+            "`version`",
+        ),
         (
             product(r#""archive":"demo.zip""#, r#""archive":"templates/x""#),
             "`archive`",

@@ -114,8 +114,11 @@ fn parse_session(session: RawSession, at: Timestamp) -> Result<Event, EventError
         .metadata
         .as_ref()
         .and_then(|metadata| metadata.get("product"));
-    let Some(product) = named.and_then(|id| ProductId::parse(id.trim())) else {
-        return Ok(Event::Ignored("no product of ours"));
+    let Some(named) = named else {
+        return Ok(Event::Ignored("metadata names no product"));
+    };
+    let Some(product) = ProductId::parse(named.trim()) else {
+        return Ok(Event::Ignored("metadata.product is no product id"));
     };
     let order = OrderId::from_session(&session.id).ok_or(EventError::SessionId)?;
     let customer = session.customer_details.unwrap_or_default();

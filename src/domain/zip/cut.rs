@@ -42,21 +42,26 @@ pub(super) struct DirectoryRewrite {
     moves: Moves,
     from: Option<u64>,
     bytes: Vec<u8>,
+    /// Where the first entry that stays begins: in the output, and in the base.
+    first_kept: (u64, u64),
 }
 
 impl DirectoryRewrite {
     /// # Errors
     /// [`Rejection::Overlap`] if two of the cut entries do.
-    pub(super) fn new(cuts: Vec<Cut>) -> Result<Self, Rejection> {
+    pub(super) fn new(cuts: Vec<Cut>, directory_at: u64) -> Result<Self, Rejection> {
         let mut moves = Moves::default();
         for cut in &cuts {
             moves.push(cut.extent.start..cut.extent.end, 0)?;
         }
+        // Behind all entries is where the new ones go.
+        let first_kept = (moves.output_at(directory_at)?, directory_at);
         Ok(Self {
             cuts,
             moves,
             from: None,
             bytes: Vec::new(),
+            first_kept,
         })
     }
 
@@ -67,6 +72,7 @@ impl DirectoryRewrite {
         }
         let at = record.header.local_at;
         let local_at = self.moves.output_at(at)?;
+        self.first_kept = self.first_kept.min((local_at, at));
         if self.from.is_none() && local_at == at {
             return Ok(());
         }
@@ -88,17 +94,22 @@ impl DirectoryRewrite {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> (Vec<Cut>, Option<RewrittenDirectory>) {
+    /// # Errors
+    /// [`Rejection::StubInFront`] if bytes that no entry owns would become the archive's first.
+    pub(super) fn finish(self) -> Result<(Vec<Cut>, Option<RewrittenDirectory>), Rejection> {
+        if let (1.., at) = self.first_kept {
+            return Err(Rejection::StubInFront { at });
+        }
         let sha256 = Sha256::digest(&self.bytes).into();
         let bytes = self.bytes.into();
-        (
+        Ok((
             self.cuts,
             self.from.map(|from| RewrittenDirectory {
                 from,
                 bytes,
                 sha256,
             }),
-        )
+        ))
     }
 }
 

@@ -71,42 +71,54 @@ impl Ends {
     }
 
     /// Writes the end records for a directory at this place. The zip64 pair is written when a value needs it,
-    /// and only then (4.4.1.4): a value that equals a sentinel needs it.
+    /// and only then (4.4.1.4): a value that equals a sentinel needs it, and one that looks like the beginning of
+    /// another end record must not be seen.
     pub(super) fn write(&self) -> Vec<u8> {
         let directory_bytes = self.directory.end.saturating_sub(self.directory.start);
-        let (entries, narrow_entries) = (
-            self.entries,
-            u16::try_from(self.entries).unwrap_or(SENTINEL_16),
-        );
-        let narrow_size = u32::try_from(directory_bytes).unwrap_or(SENTINEL_32);
-        let narrow_at = u32::try_from(self.directory.start).unwrap_or(SENTINEL_32);
-        let mut out = Vec::new();
-        if narrow_entries == SENTINEL_16 || narrow_size == SENTINEL_32 || narrow_at == SENTINEL_32 {
-            out.extend(END64_SIGNATURE.to_le_bytes());
-            out.extend((END64_BYTES - 12).to_le_bytes());
-            out.extend(MADE_BY_UNIX_45.to_le_bytes());
-            out.extend(VERSION_ZIP64.to_le_bytes());
-            out.extend([0; 8]); // this disk, the directory's disk
-            out.extend(entries.to_le_bytes());
-            out.extend(entries.to_le_bytes());
-            out.extend(directory_bytes.to_le_bytes());
-            out.extend(self.directory.start.to_le_bytes());
-            out.extend(LOCATOR_SIGNATURE.to_le_bytes());
-            out.extend([0; 4]); // the disk of the record above
-            out.extend(self.directory.end.to_le_bytes());
-            out.extend(1_u32.to_le_bytes()); // disks in total
+        let entries = u16::try_from(self.entries).unwrap_or(SENTINEL_16);
+        let size = u32::try_from(directory_bytes).unwrap_or(SENTINEL_32);
+        let at = u32::try_from(self.directory.start).unwrap_or(SENTINEL_32);
+        let narrow = self.write_narrow(entries, size, at);
+        if second_end(&narrow).is_some() {
+            let hidden = self.write_narrow(SENTINEL_16, SENTINEL_32, SENTINEL_32);
+            return [self.write_wide(directory_bytes), hidden].concat();
         }
+        if entries == SENTINEL_16 || size == SENTINEL_32 || at == SENTINEL_32 {
+            return [self.write_wide(directory_bytes), narrow].concat();
+        }
+        narrow
+    }
+
+    /// The zip64 end record and its locator (4.3.14, 4.3.15).
+    fn write_wide(&self, directory_bytes: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(END64_SIGNATURE.to_le_bytes());
+        out.extend((END64_BYTES - 12).to_le_bytes());
+        out.extend(MADE_BY_UNIX_45.to_le_bytes());
+        out.extend(VERSION_ZIP64.to_le_bytes());
+        out.extend([0; 8]); // this disk, the directory's disk
+        out.extend(self.entries.to_le_bytes());
+        out.extend(self.entries.to_le_bytes());
+        out.extend(directory_bytes.to_le_bytes());
+        out.extend(self.directory.start.to_le_bytes());
+        out.extend(LOCATOR_SIGNATURE.to_le_bytes());
+        out.extend([0; 4]); // the disk of the record above
+        out.extend(self.directory.end.to_le_bytes());
+        out.extend(1_u32.to_le_bytes()); // disks in total
+        out
+    }
+
+    /// The end record with these values, and the comment (4.3.16).
+    fn write_narrow(&self, entries: u16, directory_bytes: u32, directory_at: u32) -> Vec<u8> {
+        let comment_bytes = u16::try_from(self.comment.len()).unwrap_or(u16::MAX);
+        let mut out = Vec::new();
         out.extend(END_SIGNATURE.to_le_bytes());
         out.extend([0; 4]); // this disk, the directory's disk
-        out.extend(narrow_entries.to_le_bytes());
-        out.extend(narrow_entries.to_le_bytes());
-        out.extend(narrow_size.to_le_bytes());
-        out.extend(narrow_at.to_le_bytes());
-        out.extend(
-            u16::try_from(self.comment.len())
-                .unwrap_or(u16::MAX)
-                .to_le_bytes(),
-        );
+        out.extend(entries.to_le_bytes());
+        out.extend(entries.to_le_bytes());
+        out.extend(directory_bytes.to_le_bytes());
+        out.extend(directory_at.to_le_bytes());
+        out.extend(comment_bytes.to_le_bytes());
         out.extend(&*self.comment);
         out
     }
@@ -153,22 +165,13 @@ impl End {
 
     /// Reads the zip64 end record that ends at the locator, and checks that all three records agree.
     /// `front` is what lies in front of the end record, which is at byte `at`.
+    ///
+    /// No sentinel has to call for it (4.4.1.4): Python writes it from 2 GiB on, with true values in the end record.
     fn widened(&self, front: &[u8], locator: Locator, at: u64) -> Result<WideEnd, Rejection> {
         let locator_at = at.saturating_sub(LOCATOR_BYTES);
         let wide_at = locator_at.saturating_sub(END64_BYTES);
         if locator.disk != 0 || locator.disks > 1 {
             return Err(Rejection::SeveralDisks { at: locator_at });
-        }
-        let called_for = [
-            self.entries_here,
-            self.entries,
-            self.disk,
-            self.directory_disk,
-        ]
-        .contains(&SENTINEL_16)
-            || [self.directory_bytes, self.directory_at].contains(&SENTINEL_32);
-        if !called_for {
-            return Err(Rejection::Zip64Sentinels { at: locator_at });
         }
         let begin = front.len().checked_sub(END64_LEN + LOCATOR_LEN);
         let wide = begin
@@ -261,10 +264,9 @@ fn sole_end(tail: &[u8], tail_at: u64, size_bytes: u64) -> Result<usize, Rejecti
         let comment_at = index.saturating_add(END_LEN);
         let comment_bytes = u16_at(bytes, 20).unwrap_or_default();
         if comment_at.checked_add(comment_bytes.into()) == Some(tail.len()) {
-            let mut comment = tail.get(comment_at..).unwrap_or_default().windows(4);
-            return match comment.position(|bytes| u32_at(bytes, 0) == Some(END_SIGNATURE)) {
+            return match second_end(tail.get(index..).unwrap_or_default()) {
                 Some(second) => Err(Rejection::SecondEnd {
-                    at: offset(comment_at.saturating_add(second)),
+                    at: offset(index.saturating_add(second)),
                 }),
                 None => Ok(index),
             };
@@ -273,6 +275,14 @@ fn sole_end(tail: &[u8], tail_at: u64, size_bytes: u64) -> Result<usize, Rejecti
     Err(last_seen.map_or(Rejection::NoEnd { size_bytes }, |index| {
         Rejection::TrailingBytes { at: offset(index) }
     }))
+}
+
+/// Where in an end record and its comment another one seems to begin. Readers search from the file's end, so they
+/// would take that one: be it in the comment, in the record's own fields, or half in either.
+fn second_end(end: &[u8]) -> Option<usize> {
+    let later = |(_, bytes): &(usize, &[u8])| u32_at(bytes, 0) == Some(END_SIGNATURE);
+    let found = end.windows(4).enumerate().skip(1).find(later);
+    found.map(|(index, _)| index)
 }
 
 const END_SIGNATURE: u32 = 0x0605_4b50;

@@ -205,7 +205,7 @@ impl IndexReader {
                         Step::Ready(extent) => {
                             cuts.push(Cut {
                                 by: entry.by.clone(),
-                                name: String::from_utf8_lossy(&entry.name).into_owned(),
+                                name: entry.name.shown(),
                                 record_at: entry.record_at,
                                 extent,
                             });
@@ -217,7 +217,11 @@ impl IndexReader {
                 }
                 let cursor = DirectoryCursor::new(&found.ends.directory);
                 Ok((
-                    Phase::Rewrite(cursor, DirectoryRewrite::new(cuts)?, found),
+                    Phase::Rewrite(
+                        cursor,
+                        DirectoryRewrite::new(cuts, found.ends.directory.start)?,
+                        found,
+                    ),
                     None,
                 ))
             }
@@ -225,7 +229,7 @@ impl IndexReader {
                 if let Some(need) = cursor.each(&self.reads, |record| rewrite.see(record))? {
                     return Ok((Phase::Rewrite(cursor, rewrite, found), Some(need)));
                 }
-                let (cuts, rewritten) = rewrite.finish();
+                let (cuts, rewritten) = rewrite.finish()?;
                 Ok((Phase::Done(self.index(found, cuts, rewritten)), None))
             }
             Phase::Done(_) | Phase::Rejected(_) => Ok((phase, None)),

@@ -12,6 +12,7 @@ use super::format::{
 use super::index::ArchiveIndex;
 use super::local::{Extent, ExtentSearch};
 use super::moves::Moves;
+use super::names::{self, EntryName};
 use super::new_entries::{NewEntries, NewFile};
 use super::plan::{Assembly, Plan, PlanError, check_names};
 use super::reads::{DirectoryCursor, Reads, Record, Step};
@@ -192,7 +193,8 @@ impl EntryReader {
 
 impl Plan {
     /// As [`append`](Plan::append), with bytes put in front of the data of some entries. `entries` were read for
-    /// them from the archive of `index`. Empty insertions change nothing.
+    /// them from the archive of `index`. Empty insertions change nothing. The plan holds its own copy of the
+    /// directory records that change.
     ///
     /// # Errors
     /// Those of [`append`](Plan::append), except that there may be no new files; and if an entry is not there, is
@@ -320,7 +322,7 @@ impl Held {
 /// An entry that bytes may be inserted into.
 #[derive(Debug, Clone)]
 struct Target {
-    name: Vec<u8>,
+    name: EntryName,
     header: CentralHeader,
     record_at: u64,
     /// Neither folder nor symbolic link, whose contents are a path.
@@ -341,10 +343,10 @@ impl Target {
         let is_link = is_unix && file_type == UNIX_LINK;
         let at = record.header.local_at;
         Some(Self {
-            name: name.to_vec(),
+            name: record.entry_name().ok()?,
             header: record.header.clone(),
             record_at: record.at,
-            is_file: !name.ends_with(b"/") && !is_link,
+            is_file: !names::ends_as_folder(name) && !is_link,
             local_header: Vec::new(),
             extent: Extent {
                 start: at,
@@ -357,7 +359,7 @@ impl Target {
     /// What bytes in front make of the entry: data, local header and record.
     fn grown(&self, inserted: &[u8]) -> Result<Grown, PlanError> {
         let unsuited = || PlanError::Unsuited {
-            name: String::from_utf8_lossy(&self.name).into_owned(),
+            name: self.name.shown(),
         };
         let header = &self.header;
         if !self.is_file || header.flags & (FLAG_ENCRYPTED | FLAG_PATCH) != 0 {
@@ -430,7 +432,7 @@ fn edits(
         let target = entries
             .targets
             .iter()
-            .find(|target| target.name == insertion.name.as_bytes());
+            .find(|target| target.name.stored == insertion.name.as_bytes());
         let target = target.ok_or_else(|| PlanError::NoSuchEntry { name: name() })?;
         match edits.iter().find(|edit| edit.record_at == target.record_at) {
             Some(Edit { grown: None, .. }) => return Err(PlanError::Unsuited { name: name() }),

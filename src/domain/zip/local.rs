@@ -1,9 +1,10 @@
 //! An entry's own part of the archive: local header, data, data descriptor.
 
 use super::format::{
-    CentralHeader, DESCRIPTOR_SIGNATURE, FLAG_DESCRIPTOR, LOCAL_FIXED_BYTES, LocalHeader, length,
-    u32_at, u64_at,
+    CentralHeader, DESCRIPTOR_SIGNATURE, EXTRA_UNICODE_PATH, FLAG_DESCRIPTOR, LOCAL_FIXED_BYTES,
+    LocalHeader, extras, length, u32_at, u64_at,
 };
+use super::names::{self, EntryName, UnsoundPath};
 use super::reads::{Reads, Step};
 use super::{Field, Rejection};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ impl ExtentSearch {
         &mut self,
         reads: &Reads,
         header: &CentralHeader,
-        name: &[u8],
+        name: &EntryName,
         limit: u64,
     ) -> Result<Step<Extent>, Rejection> {
         let data = match self.data.take() {
@@ -70,10 +71,9 @@ impl ExtentSearch {
             return Ok(Step::Need(after));
         };
         let end = descriptor_bytes(bytes, header).and_then(|bytes| data.end.checked_add(bytes));
-        let name = || String::from_utf8_lossy(name).into_owned();
         let end = end.ok_or_else(|| Rejection::Descriptor {
             at: data.end,
-            name: name(),
+            name: name.shown(),
         })?;
         Ok(Step::Ready(Extent { start, data, end }))
     }
@@ -88,15 +88,17 @@ impl ExtentSearch {
 fn data_range(
     reads: &Reads,
     header: &CentralHeader,
-    name: &[u8],
+    name: &EntryName,
     limit: u64,
 ) -> Result<Step<Range<u64>>, Rejection> {
     let at = header.local_at;
-    let shown = || String::from_utf8_lossy(name).into_owned();
-    let missing = || Rejection::NoLocalHeader { at, name: shown() };
+    let missing = || Rejection::NoLocalHeader {
+        at,
+        name: name.shown(),
+    };
     let differs = |field| Rejection::LocalMismatch {
         at,
-        name: shown(),
+        name: name.shown(),
         field,
     };
     let within = |start: u64, bytes: u64| {
@@ -115,8 +117,20 @@ fn data_range(
         return Ok(Step::Need(whole));
     };
     let local = LocalHeader::parse(bytes, at)?.ok_or_else(missing)?;
-    if let Some(field) = compare(&local, bytes.get(local.name_range()), header, name) {
+    if let Some(field) = compare(&local, header) {
         return Err(differs(field));
+    }
+    let extra = bytes.get(local.extra_range()).unwrap_or_default();
+    if bytes.get(local.name_range()) != Some(&name.stored) {
+        return Err(differs(Field::Name));
+    }
+    let same_unicode_name =
+        has_same_unicode_name(extra, name).map_err(|_| Rejection::UnicodePath {
+            at,
+            name: name.shown(),
+        })?;
+    if !same_unicode_name {
+        return Err(differs(Field::Name));
     }
     let data = within(whole.end, header.compressed_bytes).ok_or_else(|| differs(Field::Size))?;
     Ok(Step::Ready(data))
@@ -124,17 +138,9 @@ fn data_range(
 
 /// The first field in which a local header contradicts the directory. CRC and sizes may be zero where a
 /// descriptor follows (4.4.4).
-fn compare(
-    local: &LocalHeader,
-    local_name: Option<&[u8]>,
-    central: &CentralHeader,
-    name: &[u8],
-) -> Option<Field> {
+fn compare(local: &LocalHeader, central: &CentralHeader) -> Option<Field> {
     let deferred = local.flags & FLAG_DESCRIPTOR != 0;
     let agrees = |local: u64, central: u64| local == central || (deferred && local == 0);
-    if local_name != Some(name) {
-        return Some(Field::Name);
-    }
     if local.method != central.method {
         return Some(Field::Method);
     }
@@ -149,12 +155,21 @@ fn compare(
     (!sizes_agree).then_some(Field::Size)
 }
 
+/// Whether a local header's Unicode path is the directory's (4.6.9). It may do without one: readers that know the
+/// directory take its name, and those that do not know it take the stored one.
+fn has_same_unicode_name(local_extra: &[u8], name: &EntryName) -> Result<bool, UnsoundPath> {
+    let has_field = extras(local_extra).any(|field| field.id == EXTRA_UNICODE_PATH);
+    let unicode = names::unicode_name(&name.stored, local_extra)?;
+    Ok(!has_field || unicode == name.unicode.as_deref())
+}
+
 /// The length of the descriptor that `bytes` begin with: with or without signature, with sizes of four or of
-/// eight bytes (4.3.9). Writers do all four, so the one that says what the directory says is taken.
+/// eight bytes (4.3.9). Writers do all four, so the longest that says what the directory says is taken: the
+/// descriptor of an empty entry fits both sizes, but behind a short one there is a signature, not a zero.
 fn descriptor_bytes(bytes: &[u8], central: &CentralHeader) -> Option<u64> {
     let signed = u32_at(bytes, 0) == Some(DESCRIPTOR_SIGNATURE);
-    let unsigned = [(0, 12), (0, 20)];
-    let all = [(4, 16), (4, 24)]
+    let unsigned = [(0, 20), (0, 12)];
+    let all = [(4, 24), (4, 16)]
         .into_iter()
         .filter(|_| signed)
         .chain(unsigned);

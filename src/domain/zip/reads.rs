@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use super::format::{CENTRAL_FIXED_BYTES, CentralHeader, length};
+use super::names::{self, EntryName};
 use std::ops::Range;
 
 /// The bytes at hand: the archive's tail, which is kept, and the last other range that was read.
@@ -191,6 +192,28 @@ impl Record<'_> {
         self.bytes
             .get(self.header.extra_range())
             .unwrap_or_default()
+    }
+
+    /// The name that the Unicode path extra field gives, if it is another one (4.6.9).
+    ///
+    /// # Errors
+    /// [`Rejection::UnicodePath`] if readers disagree about the field.
+    pub(super) fn unicode_name(&self) -> Result<Option<&[u8]>, Rejection> {
+        names::unicode_name(self.name(), self.extra()).map_err(|_| Rejection::UnicodePath {
+            at: self.at,
+            name: self.shown_name(),
+        })
+    }
+
+    /// Both names, to keep.
+    ///
+    /// # Errors
+    /// As [`unicode_name`](Self::unicode_name).
+    pub(super) fn entry_name(&self) -> Result<EntryName, Rejection> {
+        Ok(EntryName {
+            stored: self.name().to_vec(),
+            unicode: self.unicode_name()?.map(<[u8]>::to_vec),
+        })
     }
 
     /// The name for people.

@@ -1,6 +1,6 @@
 //! Why an archive is not served.
 
-use std::fmt;
+mod words;
 
 /// A base archive that is not served as it is: what is wrong, where, and what the operator does about it.
 ///
@@ -33,7 +33,7 @@ pub enum Rejection {
         /// The end record.
         at: u64,
     },
-    /// A second end record hides in the archive comment (4.3.16): some readers would show that one's archive.
+    /// A second end record hides in the first or its comment (4.3.16): some readers would show that one's archive.
     SecondEnd {
         /// The second signature.
         at: u64,
@@ -50,11 +50,6 @@ pub enum Rejection {
     },
     /// The zip64 locator does not point to a zip64 end record right in front of it (4.3.15).
     Zip64Locator {
-        /// The locator.
-        at: u64,
-    },
-    /// There is a zip64 locator, but the end record holds no sentinel that calls for it (4.4.1.4).
-    Zip64Sentinels {
         /// The locator.
         at: u64,
     },
@@ -94,7 +89,22 @@ pub enum Rejection {
         /// What the end record states.
         stated: u64,
     },
+    /// The directory is longer than an index is made for (4.4.23).
+    DirectoryTooLarge {
+        /// The start of the directory.
+        at: u64,
+        /// What the end record states.
+        size_bytes: u64,
+    },
+    /// More entries than one would expect have the names of files to be added, in upper or lower case.
+    TooManyReplaced {
+        /// The first record that is too many.
+        at: u64,
+        /// Its name.
+        name: String,
+    },
     /// The first entry does not begin at the first byte: a program or other bytes stand in front (4.1.9, 4.3.6).
+    /// Or they would, once an entry in front of them is cut out.
     StubInFront {
         /// Where the first entry begins.
         at: u64,
@@ -106,6 +116,13 @@ pub enum Rejection {
         /// Its name.
         name: String,
     },
+    /// Bytes other than zeros belong to no entry (4.3.6): readers that do not know the directory find entries there.
+    Gap {
+        /// Where they begin.
+        at: u64,
+        /// How many there are up to the next entry, or to the directory.
+        size_bytes: u64,
+    },
     /// Two entries share bytes (4.3.6).
     Overlap {
         /// Where the second of them begins.
@@ -113,7 +130,7 @@ pub enum Rejection {
         /// Where the first of them begins.
         other: u64,
     },
-    /// Two entries have one name, or a file has a folder's name.
+    /// Two entries have one name, and not both are empty folders.
     DuplicateName {
         /// The second record.
         at: u64,
@@ -127,11 +144,27 @@ pub enum Rejection {
         /// The name.
         name: String,
     },
+    /// A Unicode path extra field that is doubled, too short, or of another version than 1 (4.6.9): each reader
+    /// makes another name of it.
+    UnicodePath {
+        /// The header.
+        at: u64,
+        /// The name without it.
+        name: String,
+    },
     /// A folder stands where a file is to be added.
     FolderInTheWay {
         /// The record.
         at: u64,
         /// The name.
+        name: String,
+    },
+    /// A signature would no longer be valid: that of an APK, which knows where the directory is, or that of a JAR,
+    /// one of whose files would be replaced.
+    Signed {
+        /// The record of the signature, or where an APK's ends.
+        at: u64,
+        /// The name of its file, or of its block.
         name: String,
     },
     /// An entry must be replaced, and what must be kept in memory for that is too much.
@@ -201,257 +234,3 @@ pub enum Field {
     /// The compressed or uncompressed size (4.4.8, 4.4.9).
     Size,
 }
-
-impl Rejection {
-    /// A stable word for logs, stored verdicts and tests.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::IncompleteRead { .. } => "incomplete-read",
-            Self::NewName { .. } => "new-name",
-            Self::NoEnd { .. } => "no-end",
-            Self::TrailingBytes { .. } => "trailing-bytes",
-            Self::SecondEnd { .. } => "second-end",
-            Self::SeveralDisks { .. } => "several-disks",
-            Self::EncryptedDirectory { .. } => "encrypted-directory",
-            Self::Zip64Locator { .. } => "zip64-locator",
-            Self::Zip64Sentinels { .. } => "zip64-sentinels",
-            Self::Zip64Values { .. } => "zip64-values",
-            Self::Zip64Extra { .. } => "zip64-extra",
-            Self::DirectoryPlace { .. } => "directory-place",
-            Self::DirectoryWalk { .. } => "directory-walk",
-            Self::EntryCount { .. } => "entry-count",
-            Self::TooManyEntries { .. } => "too-many-entries",
-            Self::StubInFront { .. } => "stub-in-front",
-            Self::OutsideArchive { .. } => "outside-archive",
-            Self::Overlap { .. } => "overlap",
-            Self::DuplicateName { .. } => "duplicate-name",
-            Self::UnsafeName { .. } => "unsafe-name",
-            Self::FolderInTheWay { .. } => "folder-in-the-way",
-            Self::TooLargeToRewrite { .. } => "too-large-to-rewrite",
-            Self::NoLocalHeader { .. } => "no-local-header",
-            Self::LocalMismatch { .. } => "local-mismatch",
-            Self::Descriptor { .. } => "descriptor",
-            Self::BrokenData { .. } => "broken-data",
-            Self::DataSize { .. } => "data-size",
-            Self::DataCrc { .. } => "data-crc",
-        }
-    }
-
-    /// What the operator does about it: the last part of the sentence.
-    fn remedy(&self) -> &'static str {
-        match self {
-            Self::IncompleteRead { .. } => "try again, and upload it again if that does not help",
-            Self::NewName { .. } => "give the file a plain name without folders",
-            Self::NoEnd { .. } => "upload a complete ZIP",
-            Self::TrailingBytes { .. } => {
-                "upload it again, and repack it with `zip -r` if that does not help"
-            }
-            Self::SecondEnd { .. } => {
-                "remove the comment with `zip -z`, or repack it with `zip -r`"
-            }
-            Self::SeveralDisks { .. } => "join the parts with `zip -s 0 parts.zip --out whole.zip`",
-            Self::EncryptedDirectory { .. } => "repack it without encrypted file names",
-            Self::TooManyEntries { .. } => "split the product, or put an archive into the archive",
-            Self::StubInFront { .. } => {
-                "strip the self-extractor with `zip -J`, or repack it with `zip -r`"
-            }
-            Self::DuplicateName { .. } | Self::UnsafeName { .. } => {
-                "rename or remove that entry, and repack it with `zip -r`"
-            }
-            Self::FolderInTheWay { .. } => "rename that folder, and repack it with `zip -r`",
-            Self::TooLargeToRewrite { .. } => {
-                "remove the file of that name, or repack it so that it comes last"
-            }
-            Self::BrokenData { .. } | Self::DataSize { .. } | Self::DataCrc { .. } => {
-                "restore that file from its source, and repack it with `zip -r`"
-            }
-            _ => "repack it with `zip -r`",
-        }
-    }
-}
-
-impl fmt::Display for Rejection {
-    #[expect(clippy::too_many_lines, reason = "an arm per variant")]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IncompleteRead {
-                at,
-                wanted,
-                supplied,
-            } => {
-                write!(f, "reading {wanted} bytes at byte {at} gave {supplied}")
-            }
-            Self::NewName { name } => {
-                write!(f, "'{}' can't be the name of an added file", Shown(name))
-            }
-            Self::NoEnd { size_bytes } => {
-                write!(
-                    f,
-                    "no end record is in the last 64 KiB before byte {size_bytes}: this is no whole ZIP"
-                )
-            }
-            Self::TrailingBytes { at } => {
-                write!(f, "the end record at byte {at} does not end the file")
-            }
-            Self::SecondEnd { at } => write!(
-                f,
-                "a second end record hides at byte {at} in the archive comment"
-            ),
-            Self::SeveralDisks { at } => write!(
-                f,
-                "the record at byte {at} belongs to an archive of several parts"
-            ),
-            Self::EncryptedDirectory { at } => {
-                write!(f, "by the record at byte {at} the directory is encrypted")
-            }
-            Self::Zip64Locator { at } => {
-                write!(
-                    f,
-                    "the zip64 locator at byte {at} does not point to the record in front of it"
-                )
-            }
-            Self::Zip64Sentinels { at } => {
-                write!(
-                    f,
-                    "the zip64 locator at byte {at} is not called for by the end record"
-                )
-            }
-            Self::Zip64Values { at } => write!(
-                f,
-                "the zip64 end record at byte {at} contradicts the end record"
-            ),
-            Self::Zip64Extra { at } => {
-                write!(f, "the header at byte {at} lacks a sound zip64 extra field")
-            }
-            Self::DirectoryPlace { at, stated_end } => {
-                write!(
-                    f,
-                    "the directory should end at byte {at}, but is said to end at byte {stated_end}"
-                )
-            }
-            Self::DirectoryWalk { at } => {
-                write!(f, "there is no whole directory record at byte {at}")
-            }
-            Self::EntryCount { at, stated } => {
-                write!(
-                    f,
-                    "the directory at byte {at} does not have the stated {stated} records"
-                )
-            }
-            Self::TooManyEntries { at, stated } => {
-                write!(
-                    f,
-                    "the directory at byte {at} has {stated} records, more than are supported"
-                )
-            }
-            Self::StubInFront { at } => write!(
-                f,
-                "other bytes stand in front of the first entry at byte {at}"
-            ),
-            Self::OutsideArchive { at, name } => {
-                write!(
-                    f,
-                    "the entry '{}' at byte {at} reaches into the directory or past it",
-                    Shown(name)
-                )
-            }
-            Self::Overlap { at, other } => {
-                write!(f, "the entries at byte {other} and at byte {at} overlap")
-            }
-            Self::DuplicateName { at, name } => {
-                write!(
-                    f,
-                    "the record at byte {at} repeats the name '{}'",
-                    Shown(name)
-                )
-            }
-            Self::UnsafeName { at, name } => write!(
-                f,
-                "the record at byte {at} has the unsafe name '{}'",
-                Shown(name)
-            ),
-            Self::FolderInTheWay { at, name } => {
-                write!(
-                    f,
-                    "by the record '{}' at byte {at} a folder stands where a file is to be added",
-                    Shown(name)
-                )
-            }
-            Self::TooLargeToRewrite { at, size_bytes } => {
-                write!(
-                    f,
-                    "replacing a file would keep {size_bytes} bytes of the directory from byte {at} in memory"
-                )
-            }
-            Self::NoLocalHeader { at, name } => {
-                write!(f, "there is no entry '{}' at byte {at}", Shown(name))
-            }
-            Self::LocalMismatch { at, name, field } => {
-                write!(
-                    f,
-                    "the {field} of '{}' at byte {at} is not the directory's",
-                    Shown(name)
-                )
-            }
-            Self::Descriptor { at, name } => {
-                write!(
-                    f,
-                    "the data descriptor of '{}' at byte {at} is not the directory's",
-                    Shown(name)
-                )
-            }
-            Self::BrokenData { at, name } => {
-                write!(f, "the data of '{}' at byte {at} is broken", Shown(name))
-            }
-            Self::DataSize { at, name } => {
-                write!(
-                    f,
-                    "the data of '{}' at byte {at} has another size than stated",
-                    Shown(name)
-                )
-            }
-            Self::DataCrc { at, name } => {
-                write!(
-                    f,
-                    "the data of '{}' at byte {at} has another CRC-32 than stated",
-                    Shown(name)
-                )
-            }
-        }?;
-        write!(f, "; {}", self.remedy())
-    }
-}
-
-impl std::error::Error for Rejection {}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "name",
-            Self::Method => "compression method",
-            Self::Flags => "flags",
-            Self::Crc => "CRC-32",
-            Self::Size => "size",
-        })
-    }
-}
-
-/// A name as it may be shown in a terminal and a log: escaped, and no longer than a line.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0.chars();
-        for shown in rest.by_ref().take(MAX_SHOWN_CHARS) {
-            write!(f, "{}", shown.escape_debug())?;
-        }
-        if rest.next().is_some() {
-            f.write_str("…")
-        } else {
-            Ok(())
-        }
-    }
-}
-
-const MAX_SHOWN_CHARS: usize = 100;

@@ -3,6 +3,7 @@
 
 use super::format::{CentralHeader, FLAG_ENCRYPTED, METHOD_DEFLATE, METHOD_STORED};
 use super::local::{Extent, ExtentSearch};
+use super::names::{self, EntryName};
 use super::reads::{DirectoryCursor, Reads, Step};
 use super::{ArchiveIndex, IndexReader, Rejection};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
@@ -20,14 +21,18 @@ pub struct Verdict {
     /// Names of entries whose data can't be checked: encrypted, or of a method other than 0 and 8 (4.4.5). No
     /// reason to reject the archive, since a splice does not touch them.
     pub unverified: Vec<String>,
+    /// The signature file of a signed JAR: new files will not be covered by it. No reason to reject the archive,
+    /// since those that it covers stay as they are.
+    pub signature: Option<String>,
 }
 
 /// After this many problems the rest is not looked for.
 pub const MAX_PROBLEMS: usize = 100;
 
 /// Checks all that [`IndexReader`] checks for new files of these `names`; then of every entry that the local header
-/// and the data descriptor say what the directory says, that it shares no byte with another one, and that the
-/// data inflates to the stated size and CRC (4.3.7 to 4.3.9, 4.4.7 to 4.4.9). Memory: some 150 bytes per entry.
+/// and the data descriptor say what the directory says, that it shares no byte with another one, that nothing but
+/// zeros is between it and the next, and that the data inflates to the stated size and CRC (4.3.6 to 4.3.9, 4.4.7
+/// to 4.4.9). Memory: some 150 bytes per entry.
 ///
 /// # Errors
 /// Those of reading. Everything that is wrong with the archive is in the verdict.
@@ -41,12 +46,18 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
                 index: None,
                 problems: vec![rejection],
                 unverified: Vec::new(),
+                signature: None,
             });
         }
     };
     let mut source = Source::new(archive, size_bytes)?;
+    let apk_signature = source.apk_signature(&index.directory)?;
+    // The signing block itself belongs to no entry: one problem is enough.
+    let is_apk = apk_signature.is_some();
+    problems.extend(apk_signature);
     let mut unverified = Vec::new();
-    let mut last: Option<Extent> = None;
+    let mut signature = None;
+    let mut last = Some(0..0);
     for Entry { header, name } in source.entries(&index.directory)? {
         if problems.len() >= MAX_PROBLEMS {
             break;
@@ -55,17 +66,19 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
             Ok(extent) => extent,
             Err(problem) => {
                 problems.push(problem);
+                // Where it ends is not known, so neither is what lies behind it.
+                last = None;
                 continue;
             }
         };
-        if let Some(last) = last.filter(|last| extent.start < last.end) {
-            problems.push(Rejection::Overlap {
-                at: extent.start,
-                other: last.start,
-            });
+        if let Some(last) = &last {
+            problems.extend(source.between(last, extent.start)?);
         }
-        let shown = String::from_utf8_lossy(&name).into_owned();
-        match source.check_data(&extent.data, &header)? {
+        let shown = name.shown();
+        if signature.is_none() && names::is_jar_signature(&name.stored) {
+            signature = Some(shown.clone());
+        }
+        match source.check_data(&extent.data, &header, name.stored.ends_with(b"/"))? {
             Data::Sound => {}
             Data::CanNotTell => unverified.push(shown),
             Data::Broken => problems.push(Rejection::BrokenData {
@@ -81,18 +94,22 @@ pub fn verify<A: Read + Seek>(archive: &mut A, names: &[&str]) -> io::Result<Ver
                 name: shown,
             }),
         }
-        last = Some(extent);
+        last = Some(extent.start..extent.end);
+    }
+    if let Some(last) = last.filter(|_| !is_apk && problems.len() < MAX_PROBLEMS) {
+        problems.extend(source.between(&last, index.directory.start)?);
     }
     Ok(Verdict {
         index: Some(index),
         problems,
         unverified,
+        signature,
     })
 }
 
 struct Entry {
     header: CentralHeader,
-    name: Vec<u8>,
+    name: EntryName,
 }
 
 enum Data {
@@ -132,7 +149,7 @@ impl<'a, A: Read + Seek> Source<'a, A> {
         let mut keep = |record: &super::reads::Record<'_>| {
             entries.push(Entry {
                 header: record.header.clone(),
-                name: record.name().to_vec(),
+                name: record.entry_name()?,
             });
             Ok(())
         };
@@ -150,7 +167,7 @@ impl<'a, A: Read + Seek> Source<'a, A> {
     fn extent(
         &mut self,
         header: &CentralHeader,
-        name: &[u8],
+        name: &EntryName,
         limit: u64,
     ) -> io::Result<Result<Extent, Rejection>> {
         let mut search = ExtentSearch::default();
@@ -167,12 +184,61 @@ impl<'a, A: Read + Seek> Source<'a, A> {
         }
     }
 
+    /// The signing block of an APK, which ends where the directory begins. New entries would come between the two.
+    fn apk_signature(&mut self, directory: &Range<u64>) -> io::Result<Option<Rejection>> {
+        let Some(start) = directory.start.checked_sub(APK_BLOCK_END.len() as u64) else {
+            return Ok(None);
+        };
+        let found = read_range(self.archive, &(start..directory.start))?;
+        Ok((found == APK_BLOCK_END).then(|| Rejection::Signed {
+            at: directory.start,
+            name: String::from_utf8_lossy(APK_BLOCK_END).into_owned(),
+        }))
+    }
+
+    /// What is wrong between an entry, `last`, and the next one or the directory, at byte `at`.
+    fn between(&mut self, last: &Range<u64>, at: u64) -> io::Result<Option<Rejection>> {
+        let Some(size_bytes) = at.checked_sub(last.end) else {
+            let other = last.start;
+            return Ok(Some(Rejection::Overlap { at, other }));
+        };
+        if size_bytes == 0 {
+            return Ok(None);
+        }
+        self.archive.seek(SeekFrom::Start(last.end))?;
+        let gap = self.archive.take(size_bytes);
+        let mut gap = BufReader::with_capacity(DATA_READ_BYTES, gap);
+        loop {
+            let bytes = gap.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            // Zeros are padding. Anything else could be an entry for readers that do not know the directory.
+            if bytes.iter().any(|byte| *byte != 0) {
+                let at = last.end;
+                return Ok(Some(Rejection::Gap { at, size_bytes }));
+            }
+            let read = bytes.len();
+            gap.consume(read);
+        }
+    }
+
     /// Reads the data through, and inflates it.
-    fn check_data(&mut self, range: &Range<u64>, header: &CentralHeader) -> io::Result<Data> {
+    fn check_data(
+        &mut self,
+        range: &Range<u64>,
+        header: &CentralHeader,
+        is_folder: bool,
+    ) -> io::Result<Data> {
         if header.flags & FLAG_ENCRYPTED != 0 {
             return Ok(Data::CanNotTell);
         }
         self.archive.seek(SeekFrom::Start(range.start))?;
+        // Some writers call an empty folder deflated, and nobody inflates one.
+        let is_empty = range.is_empty() && header.uncompressed_bytes == 0 && header.crc == 0;
+        if is_folder && is_empty {
+            return Ok(Data::Sound);
+        }
         let data = self.archive.take(range.end.saturating_sub(range.start));
         let mut sink = Sink {
             left_bytes: header.uncompressed_bytes,
@@ -283,6 +349,9 @@ fn read_range<A: Read + Seek>(archive: &mut A, range: &Range<u64>) -> io::Result
     archive.read_exact(&mut bytes)?;
     Ok(bytes)
 }
+
+/// How an APK signing block ends (APK signature scheme v2 and later).
+const APK_BLOCK_END: &[u8] = b"APK Sig Block 42";
 
 const CHUNK_BYTES: u64 = 1024 * 1024;
 const HEADER_READ_BYTES: u64 = 1024;

@@ -3,13 +3,21 @@
 use super::Rejection;
 use super::ends::Ends;
 use super::format::{CentralHeader, FLAG_MASKED, FLAG_UTF8, LOCAL_FIXED_BYTES};
-use super::names::{self, TopFolder, TopFolderSearch};
+use super::names::{self, EntryName, TopFolder, TopFolderSearch};
 use super::reads::Record;
 use std::ops::Range;
 
 /// The greatest number of entries. A first look keeps 8 bytes for each, a second at most 16: so an isolate of
 /// 128 MB can afford this many, and several at a time can be looked at that have fewer.
 pub(super) const MAX_ENTRIES: u64 = 1_000_000;
+
+/// The greatest length of a directory in bytes: 256 for each of the greatest number of entries. Comments and extra
+/// fields could make it 196 times as long, and it is read by 1 MiB at a time.
+const MAX_DIRECTORY_BYTES: u64 = 256 * MAX_ENTRIES;
+
+/// How many entries may have the name of one new file: at the root and in the top folder, each in two spellings.
+/// The end of each is found by a read of its own.
+const MAX_REPLACED_PER_FILE: usize = 4;
 
 /// The first pass. Keeps 8 bytes per entry: a hash of its name.
 #[derive(Debug)]
@@ -24,6 +32,8 @@ pub(super) struct FirstLook {
     in_order: bool,
     top: TopFolderSearch,
     candidates: Vec<Candidate>,
+    /// The first signature file of a JAR: its record, and its name.
+    signature: Option<(u64, String)>,
 }
 
 /// What the first pass found.
@@ -43,8 +53,7 @@ pub(super) struct Replaced {
     pub(super) by: String,
     pub(super) record_at: u64,
     pub(super) header: CentralHeader,
-    /// The entry's name, as it is stored.
-    pub(super) name: Vec<u8>,
+    pub(super) name: EntryName,
 }
 
 /// An entry with the name of a new file, at a place where that file may go: which place is known at the end.
@@ -66,6 +75,13 @@ impl FirstLook {
             .ok()
             .filter(|_| ends.entries <= MAX_ENTRIES)
             .ok_or(too_many)?;
+        let size_bytes = ends.directory.end.saturating_sub(ends.directory.start);
+        if size_bytes > MAX_DIRECTORY_BYTES {
+            return Err(Rejection::DirectoryTooLarge {
+                at: ends.directory.start,
+                size_bytes,
+            });
+        }
         Ok(Self {
             directory: ends.directory.clone(),
             stated_entries: ends.entries,
@@ -77,6 +93,7 @@ impl FirstLook {
             in_order: true,
             top: TopFolderSearch::default(),
             candidates: Vec::new(),
+            signature: None,
         })
     }
 
@@ -114,10 +131,18 @@ impl FirstLook {
             return Err(Rejection::StubInFront { at: self.first_at });
         }
         let suspects = repeated(&mut self.hashes);
+        self.hashes = Vec::new();
+        let entries = usize::try_from(self.seen_entries).unwrap_or_default();
         let second_look = (!self.in_order || !suspects.is_empty()).then(|| SecondLook {
             directory_at: self.directory.start,
-            suspects: suspects.into_iter().map(|hash| (hash, None)).collect(),
-            spans: Vec::new(),
+            suspects: suspects
+                .into_iter()
+                .map(|hash| Suspect {
+                    hash,
+                    only_folders: None,
+                })
+                .collect(),
+            spans: Vec::with_capacity(if self.in_order { 0 } else { entries }),
             in_order: self.in_order,
         });
         let top = self.top.found();
@@ -128,13 +153,17 @@ impl FirstLook {
                 continue;
             }
             if candidate.is_folder {
-                let name = String::from_utf8_lossy(&candidate.entry.name).into_owned();
+                let name = candidate.entry.name.shown();
                 return Err(Rejection::FolderInTheWay {
                     at: candidate.entry.record_at,
                     name,
                 });
             }
             replaced.push(candidate.entry);
+        }
+        // New files that replace none leave a JAR's signature valid: it is by file.
+        if let Some((at, name)) = self.signature.filter(|_| !replaced.is_empty()) {
+            return Err(Rejection::Signed { at, name });
         }
         replaced.sort_by_key(|entry| entry.header.local_at);
         Ok(Findings {
@@ -146,7 +175,7 @@ impl FirstLook {
 
     fn see_names(&mut self, record: &Record<'_>) -> Result<(), Rejection> {
         let name = record.name();
-        let unicode = names::unicode_name(name, record.extra());
+        let unicode = record.unicode_name()?;
         for name in std::iter::once(name).chain(unicode) {
             if !names::is_safe(name) {
                 return Err(Rejection::UnsafeName {
@@ -155,22 +184,25 @@ impl FirstLook {
                 });
             }
         }
-        self.hashes.extend(hashes(record));
+        if self.signature.is_none() && names::is_jar_signature(name) {
+            self.signature = Some((record.at, record.shown_name()));
+        }
+        self.hashes.extend(hashes(record)?.map(|(_, hash)| hash));
         self.top
             .see(name, unicode, record.header.flags & FLAG_UTF8 != 0);
         for name in std::iter::once(name).chain(unicode) {
-            self.see_candidate(name, record);
+            self.see_candidate(name, record)?;
         }
         Ok(())
     }
 
-    fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) {
+    fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) -> Result<(), Rejection> {
         let mut parts = names::components(name);
         let (Some(first), second) = (parts.next(), parts.next()) else {
-            return;
+            return Ok(());
         };
         let has_third = parts.next().is_some();
-        let ends_as_folder = name.ends_with(b"/");
+        let ends_as_folder = names::ends_as_folder(name);
         for by in &self.names {
             let at_root = names::differ_at_most_in_case(first, by);
             let in_top = second.is_some_and(|second| names::differ_at_most_in_case(second, by));
@@ -181,18 +213,35 @@ impl FirstLook {
                 }
                 _ => continue,
             };
-            let known = self.candidates.iter().any(|known| {
-                let same_folder = is_folder && known.is_folder && known.folder == folder;
-                known.entry.record_at == record.at || (same_folder && known.entry.by == *by)
-            });
+            let mut known = false;
+            for other in self
+                .candidates
+                .iter()
+                .filter(|other| other.folder == folder)
+            {
+                known |= other.entry.record_at == record.at
+                    || (is_folder && other.is_folder && other.entry.by == *by);
+                // Found here already, so that no more than a few of them are kept.
+                if !known && names::are_same(&other.entry.name.stored, record.name()) {
+                    return Err(Rejection::DuplicateName {
+                        at: record.at,
+                        name: record.shown_name(),
+                    });
+                }
+            }
             if !known {
-                let (by, header, name) =
-                    (by.clone(), record.header.clone(), record.name().to_vec());
+                let most = self.names.len().saturating_mul(MAX_REPLACED_PER_FILE);
+                if self.candidates.len() >= most {
+                    return Err(Rejection::TooManyReplaced {
+                        at: record.at,
+                        name: record.shown_name(),
+                    });
+                }
                 let entry = Replaced {
-                    by,
+                    by: by.clone(),
                     record_at: record.at,
-                    header,
-                    name,
+                    header: record.header.clone(),
+                    name: record.entry_name()?,
                 };
                 self.candidates.push(Candidate {
                     folder,
@@ -201,18 +250,27 @@ impl FirstLook {
                 });
             }
         }
+        Ok(())
     }
 }
 
 /// The second pass. Made only if entries are not in the order of their records, or names seem to repeat. Keeps
-/// 16 bytes per entry in the former case: where it lies.
+/// 16 bytes per entry in the former case: where it lies; and 16 per name that repeats in the latter.
 #[derive(Debug)]
 pub(super) struct SecondLook {
     directory_at: u64,
-    /// Hashes that occurred twice, and the first name of each: two names may have one hash by chance.
-    suspects: Vec<(u64, Option<Vec<u8>>)>,
+    /// In the order of their hashes.
+    suspects: Vec<Suspect>,
     spans: Vec<(u64, u64)>,
     in_order: bool,
+}
+
+/// A name that occurred more than once.
+#[derive(Debug)]
+struct Suspect {
+    hash: u64,
+    /// Whether those seen so far are empty folders. `None` if none was.
+    only_folders: Option<bool>,
 }
 
 impl SecondLook {
@@ -224,30 +282,25 @@ impl SecondLook {
         if self.suspects.is_empty() {
             return Ok(());
         }
-        let unicode = names::unicode_name(record.name(), record.extra());
-        let seen: Vec<u64> = hashes(record).collect();
-        for name in std::iter::once(record.name())
-            .chain(unicode)
-            .take(seen.len())
-        {
-            let hash = names::hash(name);
-            let Some((_, first)) = self
+        for (name, hash) in hashes(record)? {
+            let found = self
                 .suspects
-                .iter_mut()
-                .find(|(suspect, _)| *suspect == hash)
-            else {
+                .binary_search_by_key(&hash, |suspect| suspect.hash);
+            let Some(suspect) = found.ok().and_then(|index| self.suspects.get_mut(index)) else {
                 continue;
             };
-            match first {
-                Some(first) if names::are_same(first, name) => {
-                    return Err(Rejection::DuplicateName {
-                        at: record.at,
-                        name: record.shown_name(),
-                    });
-                }
-                Some(_) => {}
-                None => *first = Some(name.to_vec()),
+            // Build tools that merge folders write a record for one more than once. Nobody misses anything then.
+            let is_folder = names::ends_as_folder(name) && record.header.uncompressed_bytes == 0;
+            if suspect
+                .only_folders
+                .is_some_and(|only| !(only && is_folder))
+            {
+                return Err(Rejection::DuplicateName {
+                    at: record.at,
+                    name: record.shown_name(),
+                });
             }
+            suspect.only_folders = Some(is_folder);
         }
         Ok(())
     }
@@ -288,29 +341,27 @@ fn least_span(record: &Record<'_>, directory_at: u64) -> Result<Range<u64>, Reje
 
 /// The hashes of a record's names: of the stored one, and of the Unicode path if that is another thing. Entries
 /// that name the root itself have none.
-fn hashes(record: &Record<'_>) -> impl Iterator<Item = u64> {
+fn hashes<'a>(record: &'a Record<'_>) -> Result<impl Iterator<Item = (&'a [u8], u64)>, Rejection> {
     let name = record.name();
-    let unicode =
-        names::unicode_name(name, record.extra()).filter(|unicode| !names::are_same(unicode, name));
+    let unicode = record
+        .unicode_name()?
+        .filter(|unicode| !names::are_same(unicode, name));
     let named = |name: &&[u8]| names::components(name).next().is_some();
-    std::iter::once(name)
-        .chain(unicode)
-        .filter(named)
-        .map(names::hash)
+    let both = std::iter::once(name).chain(unicode).filter(named);
+    Ok(both.map(|name| (name, names::hash(name))))
 }
 
-/// Hashes that occur more than once, the first few of them: the pass that looks closer stops at the first that
-/// is no coincidence, and in 500,000 names one coincidence has a chance of 1 in 100,000,000.
+/// Hashes that occur more than once, in their order.
+///
+/// Two names may have one hash by chance: in 500,000 names, one time in 100,000,000. They are taken for one name
+/// then, since somebody who prepares such names must not hide a true duplicate behind them.
 fn repeated(hashes: &mut [u64]) -> Vec<u64> {
     hashes.sort_unstable();
     let pairs = hashes.iter().zip(hashes.iter().skip(1));
     let mut found: Vec<u64> = pairs
         .filter(|(one, next)| one == next)
         .map(|(one, _)| *one)
-        .take(MAX_SUSPECTS)
         .collect();
     found.dedup();
     found
 }
-
-const MAX_SUSPECTS: usize = 64;

@@ -1,7 +1,5 @@
 //! From the webhook to the mail, with everything failing that can.
 
-use std::cell::Cell;
-
 use pollster::block_on;
 use serde_json::json;
 
@@ -10,8 +8,7 @@ use crate::domain::keys::hmac_sha256;
 use crate::domain::order::fixtures::PAID_AT;
 use crate::domain::stripe::SignatureError;
 use crate::flow::failure::Failure;
-use crate::flow::fakes::{Fault, OnlyOrder, Town};
-use crate::flow::outbox;
+use crate::flow::fakes::{Fault, Town};
 use crate::flow::webhook::{Received, WebhookRequest, receive};
 
 fn event() -> String {
@@ -51,22 +48,6 @@ fn buy(town: &Town) -> Result<Received, Failure> {
     post(town, &event(), Some(&signed(town, &event())))
 }
 
-/// The alarm rings; the object dies at the `dies_at`-th time that it stores something.
-fn ring(town: &Town, dies_at: Option<u32>) -> Result<(), Failure> {
-    let referee = OnlyOrder {
-        orders: &town.orders,
-        dies_at,
-        decisions: Cell::new(0),
-    };
-    block_on(outbox::run(
-        &town.settings,
-        &referee,
-        &town.mailer,
-        &town.kv,
-        town.now(),
-    ))
-}
-
 /// Rings until nothing is due any more, as the platform would.
 fn ring_on(town: &Town) {
     for _ in 0..100 {
@@ -74,7 +55,7 @@ fn ring_on(town: &Town) {
             return;
         };
         town.wait(at.secs_since(town.now()).max(1));
-        let _ = ring(town, None);
+        let _ = town.ring(None);
     }
     panic!("still due after a hundred alarms");
 }
@@ -178,7 +159,7 @@ fn an_object_that_dies_at_any_step_loses_and_doubles_nothing() {
     for dies_at in 0..3 {
         let town = Town::new();
         buy(&town).unwrap();
-        assert!(ring(&town, Some(dies_at)).is_err());
+        assert!(town.ring(Some(dies_at)).is_err());
         ring_on(&town);
         assert_eq!(town.mailer.sent.borrow().len(), 1, "dies at {dies_at}");
     }
@@ -192,9 +173,31 @@ fn a_product_that_is_not_configured_waits_until_it_is() {
     for _ in 0..5 {
         let at = town.orders.only().next_alarm().unwrap();
         town.wait(at.secs_since(town.now()));
-        assert!(matches!(ring(&town, None), Err(Failure::ProductMissing(_))));
+        assert!(matches!(town.ring(None), Err(Failure::ProductMissing(_))));
     }
     town.settings.products = products;
     ring_on(&town);
     assert_eq!(town.mailer.calls.get(), 1);
+}
+
+#[test]
+fn a_mail_that_is_late_carries_a_link_that_is_good() {
+    let town = Town::new();
+    buy(&town).unwrap();
+    // For two days, the provider is down.
+    let mut attempts = 0;
+    while town.now().secs_since(PAID_AT) < 2 * 24 * 3_600 {
+        town.mailer.faults.borrow_mut().push_back(Fault::NotDone);
+        let at = town.orders.only().next_alarm().unwrap();
+        town.wait(at.secs_since(town.now()).max(1));
+        let _ = town.ring(None);
+        attempts += 1;
+    }
+    assert!(attempts < 30, "{attempts} attempts");
+    town.mailer.faults.borrow_mut().clear();
+    ring_on(&town);
+    let mails: Vec<_> = town.mailer.sent.borrow().values().cloned().collect();
+    assert_eq!(mails.len(), 1);
+    let token = mails[0].links[0].split_once("token=").unwrap().1.to_owned();
+    assert!(block_on(town.world().look(&token, None, town.now())).is_ok());
 }

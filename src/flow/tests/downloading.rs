@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use crate::domain::id::BrowserId;
 use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser};
-use crate::domain::order::{Command, LeaseRefusal, Standing};
+use crate::domain::order::{Command, Ending, LeaseRefusal, Standing};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Freshness, Opened};
 use crate::flow::failure::Failure;
@@ -74,7 +74,7 @@ fn download(town: &Town, token: &str, who: u8) -> Vec<u8> {
         Command::Finish {
             key,
             stream,
-            whole: true,
+            ending: Ending::Whole,
         },
     ))
     .unwrap();
@@ -215,12 +215,13 @@ fn a_signed_expiry_counts_whatever_the_order_says() {
 fn a_lease_is_its_browsers_alone() {
     let (town, token) = bought();
     let lease = redeem(&town, &token, 1).unwrap();
-    for who in [None, Some(browser(2))] {
-        let refused = open(&town, &lease, who);
-        assert!(matches!(
-            refused,
-            Err(Failure::Refused(LeaseRefusal::OtherBrowser))
-        ));
+    for (who, why) in [
+        (None, LeaseRefusal::NoCookie),
+        (Some(browser(2)), LeaseRefusal::OtherBrowser),
+    ] {
+        assert!(
+            matches!(open(&town, &lease, who), Err(Failure::Refused(refusal)) if refusal == why)
+        );
     }
     assert!(
         matches!(
@@ -384,32 +385,17 @@ fn a_new_release_is_seen_when_it_is_asked_for() {
 
 #[test]
 fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
-    use crate::flow::fakes::OnlyOrder;
     let (town, token) = bought();
     download(&town, &token, 1);
-    let ring = |town: &Town| {
-        let referee = OnlyOrder {
-            orders: &town.orders,
-            dies_at: None,
-            decisions: std::cell::Cell::default(),
-        };
-        block_on(crate::flow::outbox::run(
-            &town.settings,
-            &referee,
-            &town.mailer,
-            &town.kv,
-            town.now(),
-        ))
-    };
-    ring(&town).unwrap();
+    town.ring(None).unwrap();
     assert!(town.kv.buried.borrow().is_empty());
     let at = town.orders.only().next_alarm().unwrap();
     town.wait(at.secs_since(town.now()));
     town.kv.down.set(true);
-    assert!(ring(&town).is_err());
+    assert!(town.ring(None).is_err());
     assert!(town.orders.only().next_alarm().is_some(), "tried again");
     town.kv.down.set(false);
-    ring(&town).unwrap();
+    town.ring(None).unwrap();
     assert_eq!(town.orders.only().next_alarm(), None);
     let (tombstone, ttl_secs) = *town.kv.buried.borrow().values().next().unwrap();
     assert_eq!(tombstone, Tombstone::Used(PAID_AT));

@@ -3,10 +3,11 @@
 use pollster::block_on;
 use serde_json::{Value, json};
 
+use crate::domain::order::Standing;
 use crate::domain::order::fixtures::TTL_SECS;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::Town;
-use crate::flow::links::{IssueRequest, IssuedLink, issue};
+use crate::flow::links::{IssueRequest, IssuedLink, Revoked, issue, revoke};
 
 const TOKEN: &str = "Bearer 0123456789abcdef01234567";
 
@@ -38,7 +39,11 @@ fn a_purchase_made_elsewhere_gets_a_link_and_no_mail() {
     assert!(link.url.starts_with("https://shop.example/download?token="));
     assert!(link.license_id.as_str().starts_with("BP-"));
     assert_eq!(link.expires_at, "2023-11-15T22:13:20Z");
-    assert_eq!(town.orders.only().next_alarm(), None);
+    town.ring(None).unwrap();
+    assert_eq!(
+        (town.orders.only().next_alarm(), town.mailer.calls.get()),
+        (None, 0)
+    );
 }
 
 #[test]
@@ -144,4 +149,78 @@ fn an_order_that_is_not_there_has_no_link() {
         ask(&town, Some(TOKEN), &long),
         Err(Failure::TooLarge)
     ));
+}
+
+fn take_back(town: &Town, authorization: Option<&str>, body: &Value) -> Result<Revoked, Failure> {
+    let body = body.to_string();
+    let request = IssueRequest {
+        authorization,
+        body: body.as_bytes(),
+        origin: "https://shop.example",
+    };
+    block_on(revoke(&town.settings, &town.orders, &town.kv, request))
+}
+
+#[test]
+fn a_link_is_taken_back_by_its_name_or_its_orders() {
+    for by_name in [true, false] {
+        let town = Town::new();
+        let link = ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap();
+        // The alarm tells KV whose link it is.
+        town.ring(None).unwrap();
+        let body = if by_name {
+            json!({ "jti": link.jti })
+        } else {
+            json!({ "reference": "invoice-7" })
+        };
+        assert!(matches!(
+            take_back(&town, None, &body),
+            Err(Failure::Unauthorized)
+        ));
+        assert_eq!(
+            take_back(&town, Some(TOKEN), &body).unwrap(),
+            Revoked { revoked: 1 }
+        );
+        let token = link.url.split_once("token=").unwrap().1;
+        let looked = block_on(town.world().look(token, None, town.now()));
+        assert!(matches!(looked, Err(Failure::Standing(Standing::Revoked))));
+        town.ring(None).unwrap();
+        let asked = town.orders.asked.get();
+        assert!(block_on(town.world().look(token, None, town.now())).is_err());
+        assert_eq!(town.orders.asked.get(), asked, "KV knows");
+        let renewed = ask(&town, Some(TOKEN), &elsewhere().to_string()).unwrap();
+        assert_ne!(renewed.jti, link.jti);
+        assert_eq!(renewed.license_id, link.license_id);
+    }
+}
+
+#[test]
+fn what_is_not_there_can_not_be_taken_back() {
+    let town = Town::new();
+    for body in [
+        json!({ "jti": "AQEBAQEBAQEBAQEBAQEBAQ" }),
+        json!({ "jti": "x" }),
+        json!({ "session_id": "cs_test_404" }),
+    ] {
+        assert!(
+            matches!(
+                take_back(&town, Some(TOKEN), &body),
+                Err(Failure::NoSuchOrder)
+            ),
+            "{body}"
+        );
+    }
+    for body in [
+        json!({}),
+        json!({ "session_id": "cs_1", "reference": "r" }),
+        json!({ "jit": "x" }),
+    ] {
+        assert!(
+            matches!(
+                take_back(&town, Some(TOKEN), &body),
+                Err(Failure::BadRequest(_))
+            ),
+            "{body}"
+        );
+    }
 }

@@ -1,4 +1,5 @@
 use super::super::fixtures::{PAID_AT, TTL_SECS, browser, id};
+use super::Ending::{Broken, NotBegun, Whole};
 use super::*;
 
 fn at(secs: i64) -> Timestamp {
@@ -54,7 +55,7 @@ fn streaming() -> Link {
 /// It broke off at 20 s.
 fn broken() -> Link {
     let mut link = streaming();
-    link.finish(&key(11, 1), &id(21), false, at(20)).unwrap();
+    link.finish(&key(11, 1), &id(21), Broken, at(20)).unwrap();
     link
 }
 
@@ -62,7 +63,7 @@ fn broken() -> Link {
 fn delivered() -> Link {
     let mut link = streaming();
     link.hand_over(&key(11, 1), &id(21), at(20)).unwrap();
-    link.finish(&key(11, 1), &id(21), true, at(20)).unwrap();
+    link.finish(&key(11, 1), &id(21), Whole, at(20)).unwrap();
     link
 }
 
@@ -219,7 +220,7 @@ fn a_new_lease_kills_the_old_one() {
         );
     }
     assert_eq!(
-        link.finish(&key(11, 1), &id(21), true, at(31)),
+        link.finish(&key(11, 1), &id(21), Whole, at(31)),
         Err(LeaseRefusal::Over)
     );
     assert_eq!(
@@ -279,7 +280,7 @@ fn five_downloads_may_break_off_not_six() {
         link.redeem(browser(who), id(who), now).unwrap();
         link.begin(&key(who, who), id(50 + who), &from(0), now)
             .unwrap();
-        link.finish(&key(who, who), &id(50 + who), false, now)
+        link.finish(&key(who, who), &id(50 + who), Broken, now)
             .unwrap();
     }
     assert_eq!(
@@ -287,6 +288,45 @@ fn five_downloads_may_break_off_not_six() {
         Some(Standing::Exhausted)
     );
     assert_eq!(link.standing(Some(&browser(4)), at(50)), Standing::Yours);
+}
+
+#[test]
+fn what_storage_failed_to_begin_costs_nothing() {
+    let mut link = leased();
+    for _ in 0..MAX_REQUESTS * 2 {
+        assert_eq!(
+            link.begin(&key(11, 1), id(21), &from(0), at(1)),
+            Ok(Some(949))
+        );
+        link.finish(&key(11, 1), &id(21), NotBegun, at(1)).unwrap();
+    }
+    assert_eq!(link.sending_leases, 0);
+    assert_eq!(link.standing(Some(&browser(2)), at(60)), Standing::Ready);
+}
+
+#[test]
+fn a_shaky_connection_gets_a_new_lease_when_the_old_one_is_spent() {
+    let mut link = link();
+    let mut pressed = 0;
+    'presses: for lease in 0..100 {
+        let Ok(held) = link.redeem(browser(1), id(lease), at(1)) else {
+            break;
+        };
+        pressed += 1;
+        let key = LeaseKey {
+            jti: id(1),
+            lease: held.id,
+            browser: browser(1),
+        };
+        for _ in 0..MAX_EARLY_REQUESTS {
+            if link.begin(&key, id(21), &from(0), at(1)).is_err() {
+                break 'presses;
+            }
+            link.finish(&key, &id(21), Broken, at(1)).unwrap();
+        }
+    }
+    assert_eq!(pressed, MAX_SENDING_LEASES);
+    assert_eq!(link.standing(Some(&browser(1)), at(1)), Standing::Exhausted);
 }
 
 #[test]
@@ -315,13 +355,13 @@ fn requests_are_bounded() {
 }
 
 /// Asks for each of these, to its end or broken off, and tells where each would be a delivery.
-fn deliveries(requests: &[(Request, bool)]) -> Vec<Option<u64>> {
+fn deliveries(requests: &[(Request, Ending)]) -> Vec<Option<u64>> {
     let mut link = leased();
     requests
         .iter()
-        .map(|(request, whole)| {
+        .map(|(request, ending)| {
             let delivers_at = link.begin(&key(11, 1), id(21), request, at(1)).unwrap();
-            link.finish(&key(11, 1), &id(21), *whole, at(1)).unwrap();
+            link.finish(&key(11, 1), &id(21), *ending, at(1)).unwrap();
             delivers_at
         })
         .collect()
@@ -329,7 +369,7 @@ fn deliveries(requests: &[(Request, bool)]) -> Vec<Option<u64>> {
 
 #[test]
 fn the_byte_that_makes_it_a_delivery() {
-    let (whole, broken) = (true, false);
+    let (whole, broken) = (Whole, Broken);
     for (name, requests, expected) in [
         ("all at once", vec![(from(0), whole)], vec![Some(949)]),
         (
@@ -418,7 +458,7 @@ fn half_of_two_releases_is_no_copy() {
         total: 1_000,
         etag: "v1_000".to_owned(),
     };
-    assert_eq!(deliveries(&[(first, true), (next, true)]), [None, None]);
+    assert_eq!(deliveries(&[(first, Whole), (next, Whole)]), [None, None]);
 }
 
 #[test]
@@ -429,7 +469,7 @@ fn a_copy_of_one_byte_is_delivered_by_it() {
         total: 1,
         etag: "v1".to_owned(),
     };
-    assert_eq!(deliveries(&[(request, true)]), [Some(0)]);
+    assert_eq!(deliveries(&[(request, Whole)]), [Some(0)]);
 }
 
 #[test]
@@ -454,20 +494,6 @@ fn an_end_is_made_known_once_the_lease_is_over() {
 }
 
 proptest::proptest! {
-    #[test]
-    fn coverage_counts_each_byte_once(ranges in proptest::collection::vec((0_u64..200, 0_u64..200), 0..20)) {
-        let mut coverage = Coverage::of(200);
-        let mut bytes = [false; 200];
-        for (a, b) in ranges {
-            let range = a.min(b)..a.max(b);
-            range.clone().for_each(|at| bytes[usize::try_from(at).unwrap()] = true);
-            coverage.add(range);
-        }
-        let expected = bytes.iter().filter(|covered| **covered).count();
-        proptest::prop_assert_eq!(coverage.bytes(), u64::try_from(expected).unwrap());
-        proptest::prop_assert!(coverage.ranges.windows(2).all(|pair| pair[0].end < pair[1].start));
-    }
-
     /// Whatever a browser asks for and wherever its streams stop: it has fewer than 95 % of the bytes, or
     /// the link is used up. A stream is stopped by the client after `stop` bytes, and says `whole` if that is all.
     #[test]
@@ -485,7 +511,8 @@ proptest::proptest! {
             if delivers_at.is_some_and(|byte| byte < end) {
                 link.hand_over(&key(11, 1), &id(21), at(1)).unwrap();
             }
-            link.finish(&key(11, 1), &id(21), end == range.end, at(1)).unwrap();
+            let ending = if end == range.end { Whole } else { Broken };
+            link.finish(&key(11, 1), &id(21), ending, at(1)).unwrap();
             let got = has.iter().filter(|byte| **byte).count();
             proptest::prop_assert!(got < 190 || link.delivered_at.is_some(), "{got} bytes");
         }
