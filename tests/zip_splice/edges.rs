@@ -216,7 +216,7 @@ fn cut_out_of_an_archive_with_an_unordered_directory() {
     assert_eq!(verify(&mut Cursor::new(&out), &NAMES).unwrap().problems, []);
 }
 
-/// Bytes that no entry owns stay where they are between the others.
+/// Bytes that no entry owns stay where they are between the others, in an archive that nobody verified.
 #[test]
 fn gaps_are_kept() {
     let mut forge = Forge::new(Cursor::new(Vec::new()));

@@ -1,6 +1,6 @@
 //! Many entries, and archives around and above 4 GiB: sparse files, of which only the headers take space.
 
-use crate::forge::{Entry, Forge};
+use crate::forge::{Entry, Forge, end64};
 use crate::readers::list_all;
 use crate::tools::folder;
 use crate::{BASE_ETAG, NAMES, new_files};
@@ -221,6 +221,33 @@ fn offsets_around_4_gib() {
         );
         let out = base.spliced(&plan);
         assert_reads(&out, 4, &["a", "b", "LICENSE.txt", "README.txt"]);
+        outputs.push(out);
+    }
+    list_all(&outputs).assert_all(&outputs);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// From 2 GiB on Python writes a zip64 end record, and true values beside it as long as they fit.
+#[test]
+fn python_archives_between_2_and_4_gib() {
+    let folder = folder("python");
+    let mut outputs = Vec::new();
+    for gib in [2, 3] {
+        let path = folder.join(format!("{gib}.zip"));
+        let entries = [zeros("p/a", gib * GIB), Entry::new("p/b", b"b")];
+        let mut base = Sparse::make(path, entries);
+        let (directory, entries) = (base.size_bytes - 22 - 2 * (46 + 3), 2);
+        let narrow = base.read(&(base.size_bytes - 22..base.size_bytes));
+        let wide = end64(entries, directory..base.size_bytes - 22);
+        let mut out = File::options().write(true).open(&base.path).unwrap();
+        out.seek(SeekFrom::Start(base.size_bytes - 22)).unwrap();
+        out.write_all(&[wide.clone(), narrow].concat()).unwrap();
+        base.size_bytes += wide.len() as u64;
+        base.written.last_mut().unwrap().end = base.size_bytes;
+        let index = base.index();
+        let plan = Plan::append(&index, BASE_ETAG, &new_files()).unwrap();
+        let out = base.spliced(&plan);
+        assert_reads(&out, 4, &["p/b", "p/LICENSE.txt", "p/README.txt"]);
         outputs.push(out);
     }
     list_all(&outputs).assert_all(&outputs);

@@ -10,13 +10,16 @@
     reason = "a test that fails panics"
 )]
 
+mod disagreements;
 mod edges;
 mod fixtures;
 mod forge;
 mod insertions;
 mod large;
+mod limits;
 mod malformed;
 mod oracle;
+mod ordinary;
 mod preflight;
 mod properties;
 mod readers;

@@ -36,7 +36,7 @@ const SECOND: usize = 30 + 5 + 5;
 const DIRECTORY: usize = SECOND + 30 + 5 + 6;
 const SECOND_RECORD: usize = DIRECTORY + 46 + 5;
 
-fn code(base: &[u8]) -> &'static str {
+pub(crate) fn code(base: &[u8]) -> &'static str {
     match index(base, &NAMES) {
         Ok(_) => "none",
         Err(rejection) => {
@@ -55,7 +55,7 @@ fn assert_code(mut base: Vec<u8>, at: usize, bytes: &[u8], expected: &str) {
 }
 
 /// The first problem that only the local headers and the data show.
-fn problem(base: &[u8]) -> Rejection {
+pub(crate) fn problem(base: &[u8]) -> Rejection {
     assert_eq!(code(base), "none");
     verify(&mut Cursor::new(base), &NAMES)
         .unwrap()
@@ -349,29 +349,6 @@ fn overlap_that_only_a_local_header_shows() {
 }
 
 #[test]
-fn duplicate_names() {
-    let named = |names: &[&str]| {
-        let entries: Vec<Entry> = names.iter().map(|name| Entry::new(name, b"")).collect();
-        code(&archive(&entries, b""))
-    };
-    assert_eq!(named(&["p/a", "p/b"]), "none");
-    assert_eq!(named(&["p/a", "p/A"]), "none");
-    assert_eq!(named(&["p/a", "p/a"]), "duplicate-name");
-    assert_eq!(named(&["p/a", "x", "p/./a"]), "duplicate-name");
-    assert_eq!(named(&["p/a", "x", "p//a"]), "duplicate-name");
-    assert_eq!(named(&["p/a/", "x", "p/a"]), "duplicate-name");
-    let unicode = [&[1][..], &crc32fast::hash(b"p/x").to_le_bytes(), b"p/a"].concat();
-    let other = Entry {
-        central_extra: extra(0x7075, &unicode),
-        ..Entry::new("p/x", b"")
-    };
-    assert_eq!(
-        code(&archive(&[Entry::new("p/a", b""), other], b"")),
-        "duplicate-name"
-    );
-}
-
-#[test]
 fn unsafe_names() {
     let unsafe_names = [
         "",
@@ -381,10 +358,11 @@ fn unsafe_names() {
         "p/..",
         "C:x",
         "c:/x",
-        "p\\x",
         "..\\x",
         "p\0x",
         "//server/x",
+        "\\\\server\\x",
+        "p\\..\\..\\x",
     ];
     for name in unsafe_names {
         assert_eq!(
@@ -393,7 +371,16 @@ fn unsafe_names() {
             "{name:?}"
         );
     }
-    for name in ["p/..x", "p/x..", ".x", "./x", "Icon\r", "caf\u{e9}", "..."] {
+    for name in [
+        "p/..x",
+        "p/x..",
+        ".x",
+        "./x",
+        "Icon\r",
+        "caf\u{e9}",
+        "...",
+        "p\\x",
+    ] {
         assert_eq!(
             code(&archive(&[Entry::new(name, b"")], b"")),
             "none",

@@ -160,6 +160,16 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
 
+/// The components of the file that this one holds metadata of, by macOS: `p/a` for `__MACOSX/p/._a`.
+pub(super) fn shadowed(name: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut all = components(name).take(MAX_SHADOW_PARTS);
+    let is_shadow = all.next() == Some(MAC_SHADOW) && !ends_as_folder(name);
+    let mut parts: Vec<&[u8]> = is_shadow.then(|| all.collect())?;
+    let file = parts.last_mut()?;
+    *file = file.strip_prefix(b"._")?;
+    Some(parts)
+}
+
 /// A 64-bit hash of the components, the same for `a`, `./a` and `a/`: a file and a folder can't share a name.
 pub(super) fn hash(name: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -189,6 +199,9 @@ pub(super) fn differ_at_most_in_case(base: &[u8], new: &str) -> bool {
 
 /// Where macOS keeps its metadata in archives that it makes.
 const MAC_SHADOW: &[u8] = b"__MACOSX";
+
+/// The shadow folder, a top folder, a file, and one more if it is deeper than a new file can be.
+const MAX_SHADOW_PARTS: usize = 4;
 
 /// What common file systems allow for a name.
 const MAX_FILE_NAME_BYTES: usize = 255;

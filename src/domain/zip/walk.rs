@@ -46,7 +46,7 @@ pub(super) struct Findings {
     pub(super) second_look: Option<SecondLook>,
 }
 
-/// An entry of the base that a new file replaces.
+/// An entry of the base that a new file replaces, or what macOS keeps of such an entry.
 #[derive(Debug, Clone)]
 pub(super) struct Replaced {
     /// The new file's name.
@@ -197,7 +197,10 @@ impl FirstLook {
     }
 
     fn see_candidate(&mut self, name: &[u8], record: &Record<'_>) -> Result<(), Rejection> {
-        let mut parts = names::components(name);
+        // The metadata of a replaced file would be taken for the new one's.
+        let parts = names::shadowed(name);
+        let parts = parts.unwrap_or_else(|| names::components(name).take(3).collect());
+        let mut parts = parts.into_iter();
         let (Some(first), second) = (parts.next(), parts.next()) else {
             return Ok(());
         };
