@@ -22,8 +22,9 @@ export async function ensureWasmTarget() {
 export async function ensureTools() {
   return {
     // Both are released together with a library that Cargo.lock pins, and refuse to work with another version.
-    WASM_BINDGEN_BIN: await ensureCrate('wasm-bindgen-cli', 'wasm-bindgen', lockedVersion('wasm-bindgen'), '2–4 min'),
+    // The one that needs more than Rust comes first: what it lacks is said at once, not after minutes.
     WORKER_BUILD_BIN: await ensureCrate('worker-build', 'worker-build', lockedVersion('worker'), '3–5 min', checkOpenssl),
+    WASM_BINDGEN_BIN: await ensureCrate('wasm-bindgen-cli', 'wasm-bindgen', lockedVersion('wasm-bindgen'), '2–4 min'),
     WASM_OPT_BIN: join(NPM_BIN, 'wasm-opt'),
     ESBUILD_BIN: join(NPM_BIN, 'esbuild'),
   };
