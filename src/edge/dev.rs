@@ -23,6 +23,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src '
 
 const PREFIX: &str = "outbox:";
 
+/// A page of WASM memory, in bytes (WebAssembly Core Specification §4.2.8).
+const WASM_PAGE_BYTES: usize = 65_536;
+
 /// Mails are kept for a week, in seconds.
 const KEPT_SECS: u64 = 7 * 24 * 3_600;
 
@@ -101,6 +104,7 @@ pub(super) async fn serve(call: Call<'_>, settings: &Settings) -> Result<Respons
         "/dev" => storefront(&call, settings),
         "/dev/buy" => buy(call, settings).await,
         "/dev/outbox" => outbox(&call, settings).await,
+        "/dev/memory" => memory(&call),
         _ => match path.strip_prefix("/dev/orders/") {
             Some(order) => inspect(&call, order).await,
             None => Err(Failure::NotFound),
@@ -198,6 +202,13 @@ async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failur
         serde_json::json!({ "mails": mails }),
     )?;
     answer::html_with_policy(call.asked, 200, &html, POLICY).map_err(runtime)
+}
+
+/// `GET /dev/memory`: how large this isolate's WASM memory is, in bytes. It never shrinks, so this is its peak.
+fn memory(call: &Call<'_>) -> Result<Response, Failure> {
+    only(call, "GET")?;
+    let bytes = core::arch::wasm32::memory_size::<0>() * WASM_PAGE_BYTES;
+    answer::json(call.asked, 200, &serde_json::json!({ "wasm_bytes": bytes })).map_err(runtime)
 }
 
 /// `GET /dev/orders/<name>`: what an order's object has stored, or `null`.

@@ -48,6 +48,8 @@ async function measure() {
     const here = new URL(new URL(link).search, `${shop.origin}/download`).href;
     const location = (await browser.press(here)).headers.get('location');
     report('with a licence', await watched(sent, () => browser.fetch(location)));
+    const { wasm_bytes: wasm } = await (await browser.fetch('/dev/memory')).json();
+    say(`the WASM memory was ${(wasm / MIB).toFixed(1)} MiB at its peak`);
   } finally {
     await shop.close();
   }
