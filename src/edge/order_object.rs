@@ -162,15 +162,28 @@ impl Order {
             .map_err(|error| bindings::unavailable("storage", &error))
     }
 
-    /// Sets the alarm to when the order wants to be woken, `pause_secs` from now at the earliest. Its first
-    /// step happens in the same turn as the store before it, so both are on disk or neither is.
+    /// Sets the alarm to when the order wants to be woken. After a failure not before `pause_secs` from now for
+    /// a mail, and later for KV, which is only told what the order knows. Its first step happens in the same
+    /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
         let Some(order) = self.load().map_err(in_runtime_words)? else {
             return Ok(());
         };
-        match order.next_alarm() {
+        let now = bindings::now();
+        let kv_pause_secs = if pause_secs > 0 {
+            SETTINGS_PAUSE_SECS
+        } else {
+            0
+        };
+        let mail = order
+            .mail_due_at()
+            .map(|at| at.max(now.plus_secs(pause_secs)));
+        let kv = order
+            .kv_due_at()
+            .map(|at| at.max(now.plus_secs(kv_pause_secs)));
+        match mail.into_iter().chain(kv).min() {
             Some(at) => {
-                let secs = at.secs_since(bindings::now()).max(pause_secs).max(0);
+                let secs = at.secs_since(now).max(0);
                 self.state
                     .storage()
                     .set_alarm(secs.saturating_mul(1_000))

@@ -80,7 +80,7 @@ pub struct Lease {
     pub sent: Coverage,
     /// What may have been sent, at most, by each stream that runs or broke off. Together with `sent` this
     /// is never a delivery: a stream says so before it sends the byte that makes it one.
-    pub maybe: Vec<Range<u64>>,
+    pub maybe: Vec<(RandomId, Range<u64>)>,
 }
 
 /// A response that is being sent.
@@ -89,6 +89,8 @@ pub struct Stream {
     id: RandomId,
     seen_at: Timestamp,
     range: Range<u64>,
+    /// Of which copy.
+    etag: String,
     early: bool,
 }
 
@@ -284,12 +286,13 @@ impl Link {
         // A dead stream's row is of no use any more.
         lease.streams.retain(|other| other.is_alive(now));
         lease.streams.push(Stream {
-            id: stream,
+            id: stream.clone(),
             seen_at: now,
             range: request.range.clone(),
+            etag: request.etag.clone(),
             early,
         });
-        let delivers_at = lease.count(request);
+        let delivers_at = lease.count(stream, request);
         self.sending_leases += u32::from(sends_first);
         self.begun_etag.get_or_insert_with(|| request.etag.clone());
         Ok(delivers_at)
@@ -342,19 +345,19 @@ impl Link {
             return Ok(());
         };
         match ending {
-            Ending::Whole => lease.sent.add(ended.range),
-            Ending::Broken => {}
+            // Of another copy nothing counts for this one.
+            Ending::Whole if ended.etag == lease.etag => lease.sent.add(ended.range),
+            Ending::Whole | Ending::Broken => {}
             // It was no request of the client's that failed: what it counted is given back.
             Ending::NotBegun => {
                 lease.requests -= 1;
                 lease.early_requests -= u32::from(ended.early);
-                let counted = lease
-                    .maybe
-                    .iter()
-                    .rposition(|range| range.start == ended.range.start);
-                counted.map(|at| lease.maybe.remove(at));
+                lease.maybe.retain(|(stream, _)| *stream != ended.id);
                 let nothing_sent = lease.requests == 0;
                 self.sending_leases -= u32::from(nothing_sent);
+                if self.sending_leases == 0 {
+                    self.begun_etag = None;
+                }
             }
         }
         Ok(())
@@ -431,7 +434,7 @@ impl Lease {
     }
 
     /// Counts what `request` will send, at most; and from which byte on that is a delivery.
-    fn count(&mut self, request: &Request) -> Option<u64> {
+    fn count(&mut self, stream: RandomId, request: &Request) -> Option<u64> {
         if self.etag != request.etag {
             // Of another copy nothing counts for this one.
             self.etag.clone_from(&request.etag);
@@ -443,15 +446,18 @@ impl Lease {
             // It goes on at this byte: what broke off there got no further.
             self.maybe
                 .iter_mut()
+                .map(|(_, range)| range)
                 .filter(|range| range.contains(&start))
                 .for_each(|range| range.end = start);
         }
         let mut known = self.sent.clone();
-        self.maybe.iter().for_each(|range| known.add(range.clone()));
-        let delivers_at = known.delivered_within(&request.range);
-        self.maybe.retain(|range| !range.is_empty());
         self.maybe
-            .push(start..delivers_at.unwrap_or(request.range.end));
+            .iter()
+            .for_each(|(_, range)| known.add(range.clone()));
+        let delivers_at = known.delivered_within(&request.range);
+        self.maybe.retain(|(_, range)| !range.is_empty());
+        let counted = start..delivers_at.unwrap_or(request.range.end);
+        self.maybe.push((stream, counted));
         delivers_at
     }
 

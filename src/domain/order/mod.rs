@@ -99,16 +99,27 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
 }
 
 impl Order {
-    /// When the order wants to be woken: a mail is due, or a link's end is to be made known.
+    /// When the order wants to be woken: a mail is due, or KV is to be told something.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Timestamp> {
-        let mail = self.mail.as_ref().and_then(MailState::due_at);
+        self.mail_due_at().into_iter().chain(self.kv_due_at()).min()
+    }
+
+    /// When a mail is due.
+    #[must_use]
+    pub fn mail_due_at(&self) -> Option<Timestamp> {
+        self.mail.as_ref().and_then(MailState::due_at)
+    }
+
+    /// When KV is to be told whose a link is, or that it has ended.
+    #[must_use]
+    pub fn kv_due_at(&self) -> Option<Timestamp> {
         let ends = self.links().filter_map(Link::ends_at);
         let unindexed = self
             .links()
             .filter(|link| !link.indexed)
             .map(|link| link.issued_at);
-        ends.chain(unindexed).chain(mail).min()
+        ends.chain(unindexed).min()
     }
 
     /// The links of which KV does not know yet to which order they belong.
@@ -235,6 +246,7 @@ impl Order {
             .is_some_and(|link| link.is_worth_sending(now))
         {
             item.renew(jti, link_ttl_secs, now);
+            self.mail.iter_mut().for_each(MailState::recompose);
         }
         self.items
             .iter()
@@ -258,9 +270,12 @@ impl Order {
             .iter()
             .filter_map(|item| item.links.last())
             .any(|link| link.revoked_at.is_none());
-        if !any_left {
-            self.mail.iter_mut().for_each(MailState::cancel);
-        }
+        let change = if any_left {
+            MailState::recompose
+        } else {
+            MailState::cancel
+        };
+        self.mail.iter_mut().for_each(change);
         Reply::Revoked { links: revoked }
     }
 

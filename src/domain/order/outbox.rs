@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, LinkView, Order};
+use super::{LinkView, Order};
 use crate::domain::id::RandomId;
 use crate::domain::mail::Mail;
 use crate::domain::time::Timestamp;
@@ -20,6 +20,8 @@ pub struct MailState {
     attempts: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
+    /// Which text it is: another text has another idempotency key.
+    edition: u32,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
 }
@@ -45,6 +47,7 @@ impl MailState {
             due_at: Some(now),
             attempts: 0,
             mail: None,
+            edition: 0,
             sent_at: None,
         }
     }
@@ -57,6 +60,13 @@ impl MailState {
 
     pub(super) fn keep(&mut self, mail: &Mail) {
         self.mail.get_or_insert_with(|| mail.clone());
+    }
+
+    /// Its links are others now: a text that may have been sent is not sent again.
+    pub(super) fn recompose(&mut self) {
+        if self.mail.take().is_some() {
+            self.edition = self.edition.saturating_add(1);
+        }
     }
 
     /// There is nothing to send any more.
@@ -89,24 +99,20 @@ impl Order {
         if state.due_at.is_none_or(|due_at| now < due_at) {
             return None;
         }
-        // A link in use has arrived, though we never heard that the mail did.
-        if self
-            .items
-            .iter()
-            .filter_map(|item| item.links.last())
-            .any(Link::is_begun)
-        {
+        let mut current = self.items.iter().filter_map(|item| item.links.last());
+        // Links that are all in use have arrived, though we never heard that the mail did.
+        if current.all(|link| link.revoked_at.is_some() || link.is_begun()) {
             state.sent(now);
             return None;
         }
         for (item, jti) in self.items.iter_mut().zip(jtis) {
-            let last = item.links.last();
-            // What the operator took back, no mail brings again.
-            let fit =
-                last.is_some_and(|link| link.revoked_at.is_some() || link.is_worth_sending(now));
+            // What the operator took back, no mail brings again; and what is in use stays as it is.
+            let fit = item.links.last().is_some_and(|link| {
+                link.revoked_at.is_some() || link.is_begun() || link.is_worth_sending(now)
+            });
             if !fit {
                 item.renew(jti, link_ttl_secs, now);
-                state.mail = None;
+                state.recompose();
             }
         }
         let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
@@ -115,20 +121,11 @@ impl Order {
             .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
         state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
         state.attempts = state.attempts.saturating_add(1);
-        let (mail, attempt) = (state.mail.clone(), state.attempts);
-        let links = self.current_links();
-        let newest = links
-            .iter()
-            .max_by_key(|link| link.issued_at)
-            .map(|link| link.jti.as_str());
-        let idempotency_key = format!(
-            "links/{}/{}",
-            self.purchase.order.as_str(),
-            newest.unwrap_or_default()
-        );
+        let (mail, attempt, edition) = (state.mail.clone(), state.attempts, state.edition);
+        let idempotency_key = format!("links/{}/{edition}", self.purchase.order.as_str());
         Some(MailJob {
             mail,
-            links,
+            links: self.current_links(),
             idempotency_key,
             attempt,
         })

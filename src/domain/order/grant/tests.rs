@@ -300,7 +300,7 @@ fn what_storage_failed_to_begin_costs_nothing() {
         );
         link.finish(&key(11, 1), &id(21), NotBegun, at(1)).unwrap();
     }
-    assert_eq!(link.sending_leases, 0);
+    assert_eq!((link.sending_leases, link.is_begun()), (0, false));
     assert_eq!(link.standing(Some(&browser(2)), at(60)), Standing::Ready);
 }
 
