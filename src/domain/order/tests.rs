@@ -288,14 +288,13 @@ fn order_format_unchanged() {
     assert_eq!(serde_json::from_str::<Order>(&stored).unwrap(), order);
 }
 
-#[test]
-fn a_mail_whose_link_is_in_use_has_arrived() {
-    let mut order = recorded().unwrap();
+/// Somebody redeems the first item's link, and a stream of it begins.
+fn begin_first_link(order: &mut Order) {
     let link = &mut order.items[0].links[0];
-    link.redeem(browser(1), id(2), PAID_AT).unwrap();
+    link.redeem(browser(1), id(9), PAID_AT).unwrap();
     let key = LeaseKey {
         jti: id(1),
-        lease: id(2),
+        lease: id(9),
         browser: browser(1),
     };
     let request = Request {
@@ -305,6 +304,12 @@ fn a_mail_whose_link_is_in_use_has_arrived() {
         etag: "v1".to_owned(),
     };
     link.begin(&key, id(3), &request, PAID_AT).unwrap();
+}
+
+#[test]
+fn a_mail_whose_link_is_in_use_has_arrived() {
+    let mut order = recorded().unwrap();
+    begin_first_link(&mut order);
     let later = PAID_AT.plus_secs(TTL_SECS);
     let (order, reply) = decide(Some(order), start_mail(), later);
     assert_eq!(reply, Reply::MailJob(None));
@@ -400,20 +405,7 @@ fn next_job(order: Option<Order>) -> MailJob {
 #[test]
 fn one_link_in_use_does_not_keep_the_other_from_being_mailed() {
     let mut order = two_items_tried().unwrap();
-    let link = &mut order.items[0].links[0];
-    link.redeem(browser(1), id(9), PAID_AT).unwrap();
-    let key = LeaseKey {
-        jti: id(1),
-        lease: id(9),
-        browser: browser(1),
-    };
-    let request = Request {
-        range: 0..9,
-        open_ended: true,
-        total: 9,
-        etag: "v1".to_owned(),
-    };
-    link.begin(&key, id(3), &request, PAID_AT).unwrap();
+    begin_first_link(&mut order);
     let job = next_job(Some(order));
     assert_eq!(job.idempotency_key, "links/cs_test_1/0");
     assert_eq!(job.links.len(), 2);
