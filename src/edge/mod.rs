@@ -3,6 +3,7 @@
 mod answer;
 mod bindings;
 mod dev;
+mod document;
 mod download;
 mod order_object;
 mod request;

@@ -3,12 +3,12 @@
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
 
-use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
 use super::bindings::{self, LinksKv, SystemRandom};
 use super::dev::DevOutbox;
+use super::document::{self, Role};
 use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
@@ -98,11 +98,6 @@ impl Referee for Order {
     }
 }
 
-#[derive(Deserialize)]
-struct Row {
-    json: String,
-}
-
 impl Order {
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
@@ -133,33 +128,13 @@ impl Order {
         let (after, reply) = order::decide(before.clone(), command, now);
         let changed = after.filter(|after| before.as_ref() != Some(after));
         if let Some(order) = &changed {
-            self.store(order)?;
+            document::store(&self.state, Role::Order, order)?;
         }
         Ok((reply, changed.is_some()))
     }
 
     fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
-        let sql = self.state.storage().sql();
-        let create = "CREATE TABLE IF NOT EXISTS purchase (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)";
-        let rows: Vec<Row> = sql
-            .exec(create, None)
-            .and_then(|_| sql.exec("SELECT json FROM purchase", None))
-            .and_then(|cursor| cursor.to_array())
-            .map_err(|error| bindings::unavailable("storage", &error))?;
-        rows.first()
-            .map(|row| serde_json::from_str(&row.json))
-            .transpose()
-            .map_err(|error| bindings::malformed("storage", &error))
-    }
-
-    fn store(&self, order: &order::Order) -> std::result::Result<(), Unavailable> {
-        let json = serde_json::to_string(order)
-            .map_err(|error| bindings::unavailable("storage", &error))?;
-        let put = "INSERT INTO purchase (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json";
-        let stored = self.state.storage().sql().exec(put, vec![json.into()]);
-        stored
-            .map(|_| ())
-            .map_err(|error| bindings::unavailable("storage", &error))
+        document::load(&self.state, Role::Order)
     }
 
     /// Sets the alarm to when the order wants to be woken. After a failure not before `pause_secs` from now for

@@ -1,0 +1,171 @@
+//! `PRODUCTS`: what is for sale.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::errors::Errors;
+use super::is_line;
+use crate::domain::text;
+
+/// A product's name in tokens, metadata and addresses: 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProductId(String);
+
+/// One thing for sale: an archive and what to call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// What Stripe's `metadata.product` says.
+    pub id: ProductId,
+    /// As buyers know it.
+    pub name: String,
+    /// The archive's version, as buyers know it.
+    pub version: String,
+    /// The archive's key in the bucket `ARCHIVES`.
+    pub archive: String,
+    /// What the download is called: a file name that ends in `.zip`.
+    pub filename: String,
+}
+
+impl ProductId {
+    /// A product's id, if it is of its form.
+    #[must_use]
+    pub fn parse(raw: &str) -> Option<Self> {
+        let fits = (1..=64).contains(&raw.len())
+            && raw
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        fits.then(|| Self(raw.to_owned()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ProductId {
+    type Error = &'static str;
+
+    fn try_from(raw: String) -> Result<Self, Self::Error> {
+        Self::parse(&raw).ok_or("not a product id")
+    }
+}
+
+impl From<ProductId> for String {
+    fn from(id: ProductId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ProductId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Errors {
+    pub(super) fn for_sale(&mut self, read: &impl Fn(&str) -> Option<String>) -> Vec<Product> {
+        let Some(raw) = read("PRODUCTS") else {
+            self.say(
+                "PRODUCTS",
+                "is missing; name one product at least in wrangler.toml",
+            );
+            return Vec::new();
+        };
+        self.products(&raw)
+    }
+
+    fn products(&mut self, raw: &str) -> Vec<Product> {
+        let tables: Vec<serde_json::Value> = match serde_json::from_str(raw) {
+            Ok(serde_json::Value::Array(tables)) => tables,
+            _ => {
+                self.say("PRODUCTS", "is not an array of tables; see wrangler.toml");
+                return Vec::new();
+            }
+        };
+        if tables.is_empty() {
+            self.say("PRODUCTS", "is empty; name one product at least");
+        }
+        let mut products: Vec<Product> = Vec::new();
+        for (at, table) in tables.iter().enumerate() {
+            let place = format!("PRODUCTS[{at}]");
+            let Some(product) = self.product(&place, table) else {
+                continue;
+            };
+            if products.iter().any(|known| known.id == product.id) {
+                self.say(&place, "has an `id` that another product has");
+            }
+            products.push(product);
+        }
+        products
+    }
+
+    fn product(&mut self, place: &str, table: &serde_json::Value) -> Option<Product> {
+        let Some(fields) = table.as_object() else {
+            self.say(place, "is not a table");
+            return None;
+        };
+        for key in fields.keys() {
+            if !["id", "name", "version", "archive", "filename"].contains(&key.as_str()) {
+                self.say(
+                    place,
+                    &format!("has an unknown field `{}`", text::clean_line(key)),
+                );
+            }
+        }
+        let mut field = |name: &str, rule: &str, fits: fn(&str) -> bool| {
+            let value = fields
+                .get(name)
+                .and_then(serde_json::Value::as_str)
+                .map(str::trim);
+            match value {
+                Some(value) if fits(value) => Some(value.to_owned()),
+                _ => {
+                    self.say(place, &format!("needs `{name}`: {rule}"));
+                    None
+                }
+            }
+        };
+        let id = field("id", "1 to 64 letters, digits, `-` or `_`", |raw| {
+            ProductId::parse(raw).is_some()
+        });
+        let name = field("name", "one line, as buyers know it", is_line);
+        let version = field("version", "one line, such as `1.0.0`", is_line);
+        let archive = field("archive", "the key in the bucket ARCHIVES", |raw| {
+            (1..=1_024).contains(&raw.len())
+                && !raw.starts_with("templates/")
+                && is_line_of_any_length(raw)
+        });
+        let filename = field("filename", "a file name that ends in `.zip`", is_zip_name);
+        Some(Product {
+            id: ProductId::parse(&id?)?,
+            name: name?,
+            version: version?,
+            archive: archive?,
+            filename: filename?,
+        })
+    }
+}
+
+fn is_line_of_any_length(raw: &str) -> bool {
+    !raw.chars().any(char::is_control)
+}
+
+fn is_zip_name(raw: &str) -> bool {
+    let stem = raw.strip_suffix(".zip").unwrap_or_default();
+    // What no file system takes, or what a path would be made of.
+    let safe = |c: char| {
+        !matches!(
+            c,
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%'
+        )
+    };
+    !stem.is_empty()
+        && !stem.starts_with('.')
+        && raw.len() <= 200
+        && is_line(raw)
+        && raw.chars().all(safe)
+}
