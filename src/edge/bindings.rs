@@ -7,13 +7,15 @@ use std::ops::Range;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
+use super::payment_object;
 use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
+use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::{
-    ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones,
+    ArchiveInfo, Archives, Memory, Orders, Payments, Randomness, ReadError, Tombstone, Tombstones,
     Unavailable, Verdict, Verdicts,
 };
 
@@ -99,6 +101,22 @@ impl Orders for OrderObjects<'_> {
             serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(order.as_str(), "/", &body)
+            .await
+            .map_err(|error| unavailable("ORDERS", &error))?;
+        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+    }
+}
+
+impl Payments for OrderObjects<'_> {
+    async fn tell(
+        &self,
+        payment: &PaymentId,
+        command: PaymentCommand,
+    ) -> Result<PaymentReply, Unavailable> {
+        let body =
+            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let reply = self
+            .post(&payment.object_name(), payment_object::PATH, &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
         serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))

@@ -162,14 +162,9 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
         body: event.as_bytes(),
         origin: &origin,
     };
-    let received = webhook::receive(
-        settings,
-        &OrderObjects(call.env),
-        &SystemRandom,
-        request,
-        now,
-    )
-    .await?;
+    let objects = OrderObjects(call.env);
+    let received =
+        webhook::receive(settings, &objects, &objects, &SystemRandom, request, now).await?;
     if let webhook::Received::Ignored(why) = received {
         return Err(Failure::BadRequest(format!("Nothing was bought: {why}.")));
     }

@@ -12,12 +12,15 @@ use crate::flow::ports::Unavailable;
 pub(super) enum Role {
     /// The referee over a purchase.
     Order,
+    /// Where refunds and disputes wait for their order.
+    Payment,
 }
 
 impl Role {
     fn table(self) -> &'static str {
         match self {
             Self::Order => "purchase",
+            Self::Payment => "payment",
         }
     }
 }
@@ -61,6 +64,15 @@ pub(super) fn store<T: Serialize>(
     );
     let stored = state.storage().sql().exec(&put, vec![json.into()]);
     stored
+        .map(|_| ())
+        .map_err(|error| bindings::unavailable("storage", &error))
+}
+
+/// Removes it, so that the object is as if it had never been.
+pub(super) fn remove(state: &State, role: Role) -> Result<(), Unavailable> {
+    let drop = format!("DROP TABLE IF EXISTS {}", role.table());
+    let removed = state.storage().sql().exec(&drop, None);
+    removed
         .map(|_| ())
         .map_err(|error| bindings::unavailable("storage", &error))
 }

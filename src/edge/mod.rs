@@ -1,14 +1,17 @@
 //! The Worker: thin adapters between the runtime and the use cases.
 
+mod alarm;
 mod answer;
 mod bindings;
 mod dev;
 mod document;
 mod download;
 mod order_object;
+mod payment_object;
 mod request;
 mod routes;
 mod stream;
+mod stripe_api;
 
 use worker::{Context, Env, Request, Response, Result, event};
 

@@ -5,13 +5,17 @@
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
+use super::alarm;
 use super::answer::log_line;
-use super::bindings::{self, LinksKv, SystemRandom};
+use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::dev::DevOutbox;
 use super::document::{self, Role};
+use super::payment_object::{self, PaymentStorage};
+use super::stripe_api::StripeHttp;
 use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
+use crate::flow::errands::{self, Done};
 use crate::flow::failure::Failure;
 use crate::flow::outbox;
 use crate::flow::ports::{Referee, Unavailable};
@@ -40,7 +44,11 @@ impl DurableObject for Order {
             let stored = self.load().map_err(in_runtime_words)?;
             return Response::from_json(&stored);
         }
-        let command = serde_json::from_str(&request.text().await?);
+        let body = request.text().await?;
+        if request.path() == payment_object::PATH {
+            return PaymentStorage(&self.state).answer(&body).await;
+        }
+        let command = serde_json::from_str(&body);
         let command: Command =
             command.map_err(|error| in_runtime_words(bindings::malformed("command", &error)))?;
         // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
@@ -57,19 +65,8 @@ impl DurableObject for Order {
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
     /// alarm is set again, also if the order can't be read right now.
     async fn alarm(&self) -> Result<Response> {
-        let pause_secs = match self.run_outbox().await {
-            Ok(()) => 0,
-            Err(failure) => {
-                let (code, detail) = (failure.problem().code, failure.log_detail());
-                log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
-                match failure {
-                    Failure::Settings(_) => SETTINGS_PAUSE_SECS,
-                    _ => ALARM_PAUSE_SECS,
-                }
-            }
-        };
-        if let Err(error) = self.set_alarm(pause_secs).await {
-            log_line(&serde_json::json!({ "alarm": "order", "detail": error.to_string() }));
+        if let Err(error) = self.ring().await {
+            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
             self.state
                 .storage()
                 .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
@@ -99,8 +96,48 @@ impl Referee for Order {
 }
 
 impl Order {
+    /// Does what is due, as the order or the payment that this object is, and sets the alarm again.
+    async fn ring(&self) -> Result<()> {
+        if self.load().map_err(in_runtime_words)?.is_none() {
+            let payment = PaymentStorage(&self.state);
+            if let Some(known) = payment.load().map_err(in_runtime_words)? {
+                let rung = payment.ring(&self.env, &known).await;
+                let pause_secs = self.pause_after("payment", rung).await;
+                return payment.set_alarm(pause_secs).await;
+            }
+        }
+        let rung = self.run_outbox().await;
+        let pause_secs = self.pause_after("order", rung).await;
+        self.set_alarm(pause_secs).await
+    }
+
+    /// Logs what failed, raises the operator's alarm if it won't pass by itself, and says how long to wait.
+    async fn pause_after(&self, what: &str, rung: std::result::Result<(), Failure>) -> i64 {
+        let Err(failure) = rung else {
+            return 0;
+        };
+        let (code, detail) = (failure.problem().code, failure.log_detail());
+        log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
+        if let Some(cause) = failure.cause() {
+            alarm::raise(&self.env, &cause).await;
+        }
+        match failure {
+            Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+            _ => ALARM_PAUSE_SECS,
+        }
+    }
+
+    /// First what is to be told or asked, then the mail: so none goes out for what was given back, or is not known.
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
+        let objects = OrderObjects(&self.env);
+        let stripe = StripeHttp(&settings.stripe);
+        let now = bindings::now();
+        let done = errands::run(&settings, self, &objects, &stripe, &SystemRandom, now).await?;
+        if done == Done::Forgotten {
+            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+            return Ok(());
+        }
         let links = || {
             self.env
                 .kv("LINKS")
@@ -126,6 +163,10 @@ impl Order {
     ) -> std::result::Result<(Reply, bool), Unavailable> {
         let before = self.load()?;
         let (after, reply) = order::decide(before.clone(), command, now);
+        if before.is_some() && after.is_none() {
+            document::remove(&self.state, Role::Order)?;
+            return Ok((reply, true));
+        }
         let changed = after.filter(|after| before.as_ref() != Some(after));
         if let Some(order) = &changed {
             document::store(&self.state, Role::Order, order)?;
@@ -142,7 +183,7 @@ impl Order {
     /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
         let Some(order) = self.load().map_err(in_runtime_words)? else {
-            return Ok(());
+            return self.state.storage().delete_alarm().await;
         };
         let now = bindings::now();
         let kv_pause_secs = if pause_secs > 0 {
@@ -156,7 +197,9 @@ impl Order {
         let kv = order
             .kv_due_at()
             .map(|at| at.max(now.plus_secs(kv_pause_secs)));
-        match mail.into_iter().chain(kv).min() {
+        let errand = order.stripe.due_at();
+        let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
+        match errand.into_iter().chain(mail).chain(kv).min() {
             Some(at) => {
                 let secs = at.secs_since(now).max(0);
                 self.state

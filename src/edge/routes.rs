@@ -157,9 +157,11 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
             body: &body,
             origin: &origin,
         };
+        let objects = OrderObjects(call.env);
         webhook::receive(
             settings,
-            &OrderObjects(call.env),
+            &objects,
+            &objects,
             &SystemRandom,
             request,
             bindings::now(),
@@ -170,6 +172,7 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
         Ok(received) => {
             let (word, note) = match received {
                 Received::Recorded => ("recorded", "recorded"),
+                Received::Noted => ("noted", "noted"),
                 Received::Known => ("known", "known"),
                 Received::Ignored(why) => ("ignored", why),
             };

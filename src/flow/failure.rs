@@ -8,7 +8,7 @@ use crate::domain::stripe::{EventError, SignatureError};
 use crate::domain::template::TemplateError;
 use crate::domain::zip::PlanError;
 
-use super::ports::{ReadError, Unavailable};
+use super::ports::{ApiError, ReadError, Unavailable};
 
 /// Why a request was not fulfilled.
 #[derive(Debug)]
@@ -43,6 +43,10 @@ pub enum Failure {
     Refused(LeaseRefusal),
     /// The order that a signed link names is not there.
     OrderMissing,
+    /// Stripe does not know a session of which it sent an event.
+    SessionMissing,
+    /// Stripe does not take our key.
+    StripeRefused(String),
     /// The product is not for sale any more.
     ProductMissing(ProductId),
     /// There is no archive under the product's key.
@@ -97,6 +101,8 @@ impl Failure {
             Self::Refused(refusal) => lease_problem(*refusal),
             Self::ArchiveChanged(_) => not_now("new-version", "A new version came out this minute.").retry_after(5),
             Self::ProductMissing(_)
+            | Self::SessionMissing
+            | Self::StripeRefused(_)
             | Self::ArchiveMissing(_)
             | Self::Archive(..)
             | Self::Plan(..)
@@ -111,6 +117,9 @@ impl Failure {
         match self {
             Self::Settings(errors) => Some(errors.to_string()),
             Self::ProductMissing(id) => Some(format!("product {id} is not in PRODUCTS")),
+            Self::SessionMissing => Some(
+                "Stripe knows no such session: is STRIPE_API_KEY of the account that sends the events?".to_owned(),
+            ),
             Self::ArchiveMissing(id) => {
                 Some(format!("product {id}: nothing under its key in ARCHIVES"))
             }
@@ -120,7 +129,7 @@ impl Failure {
             Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
-            Self::Unavailable(Unavailable(text)) => Some(text.clone()),
+            Self::Unavailable(Unavailable(text)) | Self::StripeRefused(text) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
@@ -131,12 +140,42 @@ impl Failure {
         }
     }
 
+    /// What the operator has to look at, if it won't pass by itself.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        let (code, subject) = match self {
+            Self::ProductMissing(id) => ("unknown-product", id.to_string()),
+            Self::StripeRefused(why) => ("stripe-key-refused", why.clone()),
+            Self::SessionMissing => ("stripe-session-missing", "STRIPE_API_KEY".to_owned()),
+            _ => return None,
+        };
+        Some(Cause { code, subject })
+    }
+
     /// An archive's read that failed, as a failure of its product.
     #[must_use]
     pub fn reading(product: &ProductId, error: ReadError) -> Self {
         match error {
             ReadError::Changed => Self::ArchiveChanged(product.clone()),
             ReadError::Unavailable(text) => Self::Unavailable(Unavailable(text)),
+        }
+    }
+}
+
+/// Something that the operator has to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// A stable name, for filters.
+    pub code: &'static str,
+    /// What it is about. No buyer's data.
+    pub subject: String,
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Refused(why) => Self::StripeRefused(why),
+            ApiError::Unavailable(why) => Self::Unavailable(Unavailable(why)),
         }
     }
 }

@@ -7,17 +7,21 @@ use std::ops::Range;
 
 use super::download::World;
 use super::failure::Failure;
-use super::outbox;
 use super::ports::{
     ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
     Tombstones, Unavailable, Verdict, Verdicts,
 };
+use super::{errands, outbox};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::Mail;
 use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
 use crate::domain::settings::{ProductId, Settings};
 use crate::domain::time::Timestamp;
+
+mod stripe;
+
+pub(super) use stripe::{FakePayments, FakeStripe, OnePayment};
 
 /// How something fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +100,8 @@ impl Referee for OnlyOrder<'_> {
         if self.dies_at.is_some_and(|dies_at| at >= dies_at) {
             return Err(broken());
         }
-        let name = self.orders.only().purchase.order.as_str().to_owned();
+        let name = self.orders.orders.borrow().keys().next().cloned();
+        let name = name.unwrap_or_else(|| "cs_test_gone".to_owned());
         Ok(self.orders.decide(&name, command, now))
     }
 
@@ -320,12 +325,12 @@ impl Memory for FakeMemory {
 
 /// Bytes that are new each time.
 #[derive(Default)]
-pub(super) struct Counter(Cell<u8>);
+pub(super) struct Counter(Cell<u128>);
 
 impl Randomness for Counter {
     fn draw(&self) -> RandomBytes {
         self.0.set(self.0.get() + 1);
-        [self.0.get(); 16]
+        self.0.get().to_be_bytes()
     }
 }
 
@@ -337,6 +342,8 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub payments: FakePayments,
+    pub stripe: FakeStripe,
     pub random: Counter,
 }
 
@@ -355,6 +362,8 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            payments: FakePayments::default(),
+            stripe: FakeStripe::default(),
             random: Counter::default(),
         }
     }
@@ -380,6 +389,17 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
+        let errands = errands::run(
+            &self.settings,
+            &referee,
+            &self.payments,
+            &self.stripe,
+            &self.random,
+            self.now(),
+        );
+        if pollster::block_on(errands)? == errands::Done::Forgotten {
+            return Ok(());
+        }
         let run = outbox::run(
             &self.settings,
             &referee,
@@ -389,6 +409,20 @@ impl Town {
             self.now(),
         );
         pollster::block_on(run)
+    }
+
+    /// The payments' alarms ring: each tells its order, if there is something to tell.
+    pub(super) fn ring_payments(&self) -> Result<(), Failure> {
+        let names: Vec<String> = self.payments.payments.borrow().keys().cloned().collect();
+        for name in names {
+            let ledger = OnePayment {
+                payments: &self.payments,
+                name,
+            };
+            let tell = errands::tell(&self.settings, &ledger, &self.orders, &self.random);
+            pollster::block_on(tell)?;
+        }
+        Ok(())
     }
 
     pub(super) fn wait(&self, secs: i64) {

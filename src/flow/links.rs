@@ -275,8 +275,11 @@ fn elsewhere(settings: &Settings, request: &Request, now: Timestamp) -> Result<P
             name: text::clean_option(request.name.as_deref()),
             organisation: text::clean_option(request.organisation.as_deref()),
             email,
+            country: None,
+            tax_ids: Vec::new(),
         },
         purchased_at: now,
         payment_intent: None,
+        amount: None,
     })
 }

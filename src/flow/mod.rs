@@ -4,9 +4,10 @@
 //! with fakes that fail; in the runtime `edge` implements them.
 
 pub mod download;
+pub mod errands;
+pub mod events;
 pub mod failure;
 pub mod health;
-
 pub mod links;
 pub mod outbox;
 pub mod ports;

@@ -6,7 +6,9 @@ use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::Mail;
 use crate::domain::order::{Command, Link, Reply};
+use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::ProductId;
+use crate::domain::stripe::Session;
 use crate::domain::time::Timestamp;
 use crate::domain::zip::ArchiveIndex;
 
@@ -43,6 +45,48 @@ pub trait Referee {
     /// # Errors
     /// Storage failed.
     fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable>;
+}
+
+/// The payments: one place each, where facts are merged and stored before it is answered.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Payments {
+    /// Tells a payment something. After an error it may have heard it or not.
+    async fn tell(
+        &self,
+        payment: &PaymentId,
+        command: PaymentCommand,
+    ) -> Result<PaymentReply, Unavailable>;
+}
+
+/// One payment's own storage: loads and stores whole decisions.
+pub trait Ledger {
+    /// Decides and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn decide(&self, command: PaymentCommand) -> Result<PaymentReply, Unavailable>;
+}
+
+/// Stripe's API: what it says is as true as a signed event, and newer.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait StripeApi {
+    /// This session with all its line items, and its charge; `None` if the key's account has no such session.
+    async fn session(&self, order: &OrderId) -> Result<Option<Session>, ApiError>;
+}
+
+/// Why Stripe's API gave no answer. The texts are for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiError {
+    /// It does not take the key, or the key may not do this: the operator has to mend that.
+    Refused(String),
+    /// It did not answer, or not in a way that helps. Later it may.
+    Unavailable(String),
 }
 
 /// Links that can never work again. Eventually consistent: it may say no, and only no.

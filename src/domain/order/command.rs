@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::MailJob;
-use super::{Ending, NewItem, Request, Standing};
+use super::{Ending, NewItem, Request, Standing, StripeCommand, StripeReply};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::mail::Mail;
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
@@ -25,13 +25,14 @@ pub struct LeaseKey {
 /// What can be asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Somebody paid. The second time, and every time after, nothing changes.
+    /// Somebody paid. The second time, and every time after, nothing changes; but that an order which was stored without
+    /// products gets them.
     Record {
         /// What for.
         purchase: Purchase,
         /// Where links lead.
         origin: String,
-        /// One for each of the purchase's products.
+        /// One for each of the purchase's products; none if these are to be asked for.
         items: Vec<NewItem>,
         /// How long the links are good, in seconds.
         link_ttl_secs: i64,
@@ -126,6 +127,8 @@ pub enum Command {
         /// The links.
         jtis: Vec<RandomId>,
     },
+    /// What is about Stripe.
+    Stripe(StripeCommand),
 }
 
 /// What an order answers.
@@ -180,6 +183,8 @@ pub enum Reply {
     Done,
     /// The mail to send now, or to compose first.
     MailJob(Option<Box<MailJob>>),
+    /// To [`Command::Stripe`].
+    Stripe(StripeReply),
 }
 
 /// Why a lease opens nothing (any more).

@@ -3,6 +3,7 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod access;
 mod command;
 mod coverage;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::{Coverage, DELIVERED_PERCENT};
 pub use grant::{
@@ -36,6 +38,9 @@ pub struct Order {
     pub items: Vec<Item>,
     /// The mail with the links. A purchase made elsewhere has none: who asks for its link delivers it.
     pub mail: Option<MailState>,
+    /// Stripe's say in it. An order from before there was any has heard nothing.
+    #[serde(default)]
+    pub stripe: StripeSide,
 }
 
 /// One product of an order, and its links: the last one is the one that may work.
@@ -72,11 +77,13 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
                 link_ttl_secs,
                 mail,
             } => {
-                let items = items
+                let items: Vec<Item> = items
                     .into_iter()
                     .map(|new| Item::new(new, link_ttl_secs, now))
                     .collect();
-                let mail = mail.then(|| MailState::due(now));
+                // Without items there is nothing to mail yet.
+                let mail = (mail && !items.is_empty()).then(|| MailState::due(now));
+                let stripe = StripeSide::of(&purchase, now);
                 let reply = Reply::Recorded {
                     new: true,
                     purchase: purchase.clone(),
@@ -87,6 +94,7 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
                         origin,
                         items,
                         mail,
+                        stripe,
                     }),
                     reply,
                 )
@@ -94,15 +102,26 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
             _ => (None, Reply::Unknown),
         };
     };
+    if let Command::Stripe(command) = command {
+        return match order.obey_stripe(command, now) {
+            Some(reply) => (Some(order), Reply::Stripe(reply)),
+            None => (None, Reply::Done),
+        };
+    }
     let reply = order.obey(command, now);
     (Some(order), reply)
 }
 
 impl Order {
-    /// When the order wants to be woken: a mail is due, or KV is to be told something.
+    /// When the order wants to be woken: an errand or a mail is due, or KV is to be told something.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Timestamp> {
-        self.mail_due_at().into_iter().chain(self.kv_due_at()).min()
+        let errand = self.stripe.due_at();
+        errand
+            .into_iter()
+            .chain(self.mail_due_at())
+            .chain(self.kv_due_at())
+            .min()
     }
 
     /// When a mail is due.
@@ -156,8 +175,13 @@ impl Order {
 
     fn obey(&mut self, command: Command, now: Timestamp) -> Reply {
         match command {
-            Command::Record { .. } => Reply::Recorded {
-                new: false,
+            Command::Record {
+                purchase,
+                items,
+                link_ttl_secs,
+                ..
+            } => Reply::Recorded {
+                new: self.name_products(purchase.products, items, link_ttl_secs, now),
                 purchase: self.purchase.clone(),
             },
             Command::Issue {
@@ -212,6 +236,8 @@ impl Order {
                 Reply::Done
             }
             Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
+            // It is answered before: it may end the order.
+            Command::Stripe(_) => Reply::Done,
             Command::Indexed { jtis } => {
                 self.named(&jtis).for_each(|link| link.indexed = true);
                 Reply::Done
@@ -264,6 +290,7 @@ impl Order {
         if revoked == 0 {
             return Reply::Unknown;
         }
+        self.stripe.taken_by_the_operator(jti);
         // A mail that was not sent yet would carry links that are dead.
         let any_left = self
             .items

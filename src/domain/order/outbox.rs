@@ -69,6 +69,14 @@ impl MailState {
         }
     }
 
+    /// It is due again, with other links: another text, under another key.
+    pub(super) fn again(&mut self, now: Timestamp) {
+        *self = Self {
+            edition: self.edition.saturating_add(1),
+            ..Self::due(now)
+        };
+    }
+
     /// There is nothing to send any more.
     pub(super) fn cancel(&mut self) {
         self.due_at = None;

@@ -3,14 +3,16 @@
 mod errors;
 mod product;
 mod secrets;
+mod stripe;
 
 use serde::Serialize;
 
 pub use errors::SettingsErrors;
 pub use product::{Product, ProductId};
+pub use stripe::{Mode, StripeSettings};
 
 use errors::Errors;
-use secrets::{parse_admin_token, parse_api_key, parse_webhook_secrets};
+use secrets::{parse_admin_token, parse_webhook_secrets};
 
 use super::keys::{KeyRing, Secret};
 use super::text;
@@ -35,8 +37,8 @@ pub struct Settings {
     pub environment: Environment,
     /// `STRIPE_WEBHOOK_SECRET`: any of them verifies, so that one can be rolled.
     pub webhook_secrets: Vec<Secret>,
-    /// `STRIPE_API_KEY`.
-    pub stripe_api_key: Secret,
+    /// What else is about Stripe.
+    pub stripe: StripeSettings,
     /// `LINK_KEYS`.
     pub link_keys: KeyRing,
     /// `ADMIN_TOKEN`.
@@ -110,7 +112,7 @@ impl Settings {
         }
         let webhook_secrets =
             errors.required(&read, "STRIPE_WEBHOOK_SECRET", parse_webhook_secrets);
-        let stripe_api_key = errors.required(&read, "STRIPE_API_KEY", parse_api_key);
+        let stripe = errors.stripe(&read, environment);
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let link_ttl = errors.optional(&read, "LINK_TTL_HOURS", parse_ttl_hours);
@@ -124,7 +126,7 @@ impl Settings {
         let products = errors.for_sale(&read);
         match (
             webhook_secrets,
-            stripe_api_key,
+            stripe,
             link_keys,
             admin_token,
             mail_provider,
@@ -132,7 +134,7 @@ impl Settings {
         ) {
             (
                 Some(webhook_secrets),
-                Some(stripe_api_key),
+                Some(stripe),
                 Some(link_keys),
                 Some(admin_token),
                 Some(mail_provider),
@@ -140,7 +142,7 @@ impl Settings {
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
                 webhook_secrets,
-                stripe_api_key,
+                stripe,
                 link_keys,
                 admin_token,
                 link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
