@@ -256,9 +256,9 @@ impl Life {
             trail: trail(),
         };
         if let Reply::Holds { delivers_at, .. } = self.ask(begin) {
-            let begun = self.begun.entry(key.jti.as_str().to_owned()).or_default();
-            if !begun.contains(&key.lease) {
-                begun.push(key.lease.clone());
+            let known = self.begun.entry(key.jti.as_str().to_owned()).or_default();
+            if !known.contains(&key.lease) {
+                known.push(key.lease.clone());
             }
             self.streams.push(Stream {
                 key,
