@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestHarness } from 'wrangler';
 import { ROOT } from '../../src/cli/project.mjs';
 import { checkoutCompleted, deliver } from '../../src/cli/stripe-event.mjs';
+import { decoded } from './jwt.mjs';
 
 const MAIL_WITHIN_MS = 15_000;
 const POLL_MS = 50;
@@ -104,10 +105,29 @@ class Shop {
   /** @returns {Promise<string[]>} the orders that exist */
   orders = () => this.#harness.getWorker().listDurableObjectIds('ORDERS');
 
+  /** @returns {Promise<import('@cloudflare/workers-types').KVNamespace>} */
+  async kv() {
+    return (await this.#harness.getWorker().getEnv()).LINKS;
+  }
+
   /** @returns {Promise<string[]>} the keys in KV */
   async deadLinks() {
-    const { keys } = await (await this.#harness.getWorker().getEnv()).LINKS.list();
+    const { keys } = await (await this.kv()).list();
     return keys.map(({ name }) => name);
+  }
+
+  /** What an order has stored. */
+  async stored(order) {
+    return (await this.fetch(`/dev/orders/${order}`)).json();
+  }
+
+  /** Takes an order's object out of memory, as the platform may at any moment. Its storage stays. */
+  evict = (order) => this.#harness.getWorker().evictDurableObject('ORDERS', { name: order });
+
+  /** One request of the operator's. */
+  operate(path, body) {
+    const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}`, 'content-type': 'application/json' };
+    return this.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
   /** All that the Worker logged, as text. */
@@ -226,6 +246,18 @@ export class Browser {
   /** The header that it sends, for handing a download over to another program. */
   cookie = () => [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
+  /** Presses the button until nobody else is in the way: a connection that broke off is noticed a moment later. */
+  async pressUntilFree(link, withinMs = 10_000) {
+    const until = Date.now() + withinMs;
+    let answer = await this.press(link);
+    while (answer.status === 409 && Date.now() < until) {
+      await drain(answer);
+      await sleep(POLL_MS);
+      answer = await this.press(link);
+    }
+    return answer;
+  }
+
   /** Presses the button of the page that the link shows. */
   press(link) {
     const token = new URL(link).searchParams.get('token');
@@ -241,6 +273,9 @@ export class Browser {
     return this.fetch(redeemed.headers.get('location'));
   }
 }
+
+/** A link's own name, by which KV knows it. */
+export const jtiOf = (link) => decoded(new URL(link).searchParams.get('token')).claims.jti;
 
 /** An address that nobody else in these tests has. */
 export function someAddress() {
