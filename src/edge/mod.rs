@@ -8,6 +8,7 @@ mod document;
 mod download;
 mod order_object;
 mod payment_object;
+mod renewal;
 mod request;
 mod routes;
 mod stream;

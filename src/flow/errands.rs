@@ -161,7 +161,6 @@ fn hear(settings: &Settings, random: &impl Randomness, word: Word) -> Command {
     Command::Stripe(StripeCommand::Hear {
         withdrawal: word.standing.withdrawal(settings.stripe.partial_refunds),
         revision: word.revision,
-        seed: RandomId::from_random(&random.draw()),
-        link_ttl_secs: settings.link_ttl_secs,
+        fresh: RandomId::from_random(&random.draw()),
     })
 }

@@ -102,7 +102,6 @@ pub(super) fn record_command(
         purchase,
         origin,
         items,
-        link_ttl_secs: settings.link_ttl_secs,
         mail,
     }
 }

@@ -8,13 +8,12 @@
 //! alone get a new one in their place. What the operator took back stays taken.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::{Item, LinkView, MailState, NewItem, Order, RETRY_PAUSES_SECS, Standing};
+use super::{Item, LinkView, MailReason, MailState, NewItem, Order, RETRY_PAUSES_SECS, Standing};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::payment::{Amount, PaymentId, Withdrawal};
 use crate::domain::purchase::Purchase;
-use crate::domain::settings::ProductId;
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 
 /// What is stored of Stripe's say.
@@ -60,9 +59,7 @@ pub enum StripeCommand {
         /// Which change of the standing this is.
         revision: u64,
         /// What the names of new links are made from, should access be restored.
-        seed: RandomId,
-        /// How long those are good, in seconds.
-        link_ttl_secs: i64,
+        fresh: RandomId,
     },
     /// The session is about nothing that is sold here. The order is forgotten, unless it has items.
     Forget,
@@ -155,6 +152,7 @@ impl Order {
     pub(super) fn obey_stripe(
         &mut self,
         command: StripeCommand,
+        limits: &Limits,
         now: Timestamp,
     ) -> Option<StripeReply> {
         match command {
@@ -165,14 +163,13 @@ impl Order {
             StripeCommand::Hear {
                 withdrawal,
                 revision,
-                seed,
-                link_ttl_secs,
+                fresh,
             } => {
                 if revision > self.stripe.revision {
                     self.stripe.revision = revision;
                     match withdrawal {
                         Some(why) => self.withdraw(why, now),
-                        None => self.restore(&seed, link_ttl_secs, now),
+                        None => self.restore(&fresh, limits, now),
                     }
                 }
             }
@@ -184,7 +181,9 @@ impl Order {
                     .iter()
                     .filter_map(|item| Some((item, item.links.last()?)));
                 let views = links.map(|(item, link)| {
-                    (link.standing(Some(&browser), now), self.view(item, link))
+                    let terms = item.terms(link, limits);
+                    let standing = link.standing(Some(&browser), terms, now);
+                    (standing, self.view(item, link))
                 });
                 return Some(StripeReply::Links(views.collect()));
             }
@@ -197,7 +196,7 @@ impl Order {
         &mut self,
         products: Vec<ProductId>,
         items: Vec<NewItem>,
-        link_ttl_secs: i64,
+        limits: &Limits,
         now: Timestamp,
     ) -> bool {
         if !self.items.is_empty() || items.is_empty() {
@@ -206,10 +205,11 @@ impl Order {
         self.purchase.products = products;
         self.items = items
             .into_iter()
-            .map(|new| Item::new(new, link_ttl_secs, now))
+            .map(|new| Item::new(new, limits, now))
             .collect();
         self.stripe.name = None;
-        self.mail = Some(MailState::due(now));
+        let products = self.purchase.products.clone();
+        self.mail = Some(MailState::due(MailReason::Purchase, products, now));
         if let Some(Withdrawn { why, .. }) = self.stripe.withdrawn {
             self.withdraw(why, now);
         }
@@ -250,36 +250,25 @@ impl Order {
     }
 
     /// The money is the shop's again: what was taken back for it gets a new link, and a mail says so.
-    fn restore(&mut self, seed: &RandomId, link_ttl_secs: i64, now: Timestamp) {
+    fn restore(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) {
         let Some(withdrawn) = self.stripe.withdrawn.take() else {
             return;
         };
-        let mut restored = false;
+        let mut restored = Vec::new();
         for (at, item) in self.items.iter_mut().enumerate() {
             let taken = item
                 .links
                 .last()
                 .is_some_and(|link| withdrawn.links.contains(&link.jti));
             if taken {
-                item.renew(nth(seed, at), link_ttl_secs, now);
-                restored = true;
+                item.renew(fresh.nth(at), limits, now);
+                restored.push(item.product.clone());
             }
         }
-        if restored {
-            self.mail.iter_mut().for_each(|mail| mail.again(now));
+        if !restored.is_empty() {
+            self.ask_for_mail(MailReason::Renewal, restored, now);
         }
     }
-}
-
-/// One of the names that a random one stands for: an order is restored without being asked how many items it has.
-fn nth(seed: &RandomId, at: usize) -> RandomId {
-    let digest = Sha256::digest(format!("bookplate link\n{}\n{at}", seed.as_str()).as_bytes());
-    let mut bytes = [0; 16];
-    bytes
-        .iter_mut()
-        .zip(digest.as_slice())
-        .for_each(|(to, from)| *to = *from);
-    RandomId::from_random(&bytes)
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Fault, broken, settings};
+use super::{Fault, OnlyOrder, Town, broken, settings};
 use crate::domain::id::OrderId;
 use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::stripe::Session;
+use crate::flow::errands::{self, Done};
+use crate::flow::failure::Failure;
 use crate::flow::ports::{ApiError, Ledger, Payments, StripeApi, Unavailable};
 
 /// The payments' objects.
@@ -48,7 +50,7 @@ impl Payments for FakePayments {
 }
 
 /// The storage of one payment.
-pub(in crate::flow) struct OnePayment<'a> {
+struct OnePayment<'a> {
     pub payments: &'a FakePayments,
     pub name: String,
 }
@@ -75,5 +77,33 @@ impl StripeApi for FakeStripe {
         }
         let session = self.sessions.borrow().get(order.as_str()).cloned();
         Ok(session.map(|session| Session::parse(session, &settings().stripe).unwrap()))
+    }
+}
+
+impl Town {
+    /// The first part of the order's alarm.
+    pub(super) fn run_errands(&self, referee: &OnlyOrder<'_>) -> Result<Done, Failure> {
+        pollster::block_on(errands::run(
+            &self.settings,
+            referee,
+            &self.payments,
+            &self.stripe,
+            &self.random,
+            self.now(),
+        ))
+    }
+
+    /// The payments' alarms ring: each tells its order, if there is something to tell.
+    pub(in crate::flow) fn ring_payments(&self) -> Result<(), Failure> {
+        let names: Vec<String> = self.payments.payments.borrow().keys().cloned().collect();
+        for name in names {
+            let ledger = OnePayment {
+                payments: &self.payments,
+                name,
+            };
+            let tell = errands::tell(&self.settings, &ledger, &self.orders, &self.random);
+            pollster::block_on(tell)?;
+        }
+        Ok(())
     }
 }

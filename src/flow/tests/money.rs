@@ -101,11 +101,8 @@ fn settle(town: &Town) {
 }
 
 fn link(order: &Order, town: &Town) -> Standing {
-    order.items[0]
-        .links
-        .last()
-        .unwrap()
-        .standing(None, town.now())
+    let link = order.items[0].links.last().unwrap();
+    order.items[0].standing(link, &town.settings.limits, town.now())
 }
 
 /// The links in the mails, in the order of their sending.

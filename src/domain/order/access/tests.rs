@@ -1,6 +1,10 @@
 use super::*;
-use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser, id, new_item, purchase};
-use crate::domain::order::{Command, Reply, decide};
+use crate::domain::order::fixtures::{PAID_AT, browser, id, new_item, purchase};
+use crate::domain::order::{Command, Reply};
+
+fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
+    crate::domain::order::decide(state, command, &Limits::default(), now)
+}
 
 fn record(named: bool) -> Command {
     let mut purchase = purchase();
@@ -13,7 +17,6 @@ fn record(named: bool) -> Command {
         purchase,
         origin: "https://shop.example".to_owned(),
         items,
-        link_ttl_secs: TTL_SECS,
         mail: true,
     }
 }
@@ -22,8 +25,7 @@ fn hear(revision: u64, withdrawal: Option<Withdrawal>) -> Command {
     Command::Stripe(StripeCommand::Hear {
         withdrawal,
         revision,
-        seed: id(9),
-        link_ttl_secs: TTL_SECS,
+        fresh: id(9),
     })
 }
 
@@ -38,8 +40,11 @@ fn after(commands: &[Command]) -> Option<Order> {
 
 fn standings(order: &Order) -> Vec<Standing> {
     let now = PAID_AT.plus_secs(20_000);
-    let links = order.items.iter().filter_map(|item| item.links.last());
-    links.map(|link| link.standing(None, now)).collect()
+    let standings = order.items.iter().filter_map(|item| {
+        let link = item.links.last()?;
+        Some(item.standing(link, &Limits::default(), now))
+    });
+    standings.collect()
 }
 
 const SENT: Command = Command::MailSent;
@@ -50,7 +55,9 @@ fn the_money_goes_and_so_does_the_link() {
     assert_eq!(standings(&order), [Standing::Revoked]);
     assert!(order.stripe.is_withdrawn());
     assert!(
-        !order.ended_links(PAID_AT.plus_secs(20_000)).is_empty(),
+        !order
+            .ended_links(&Limits::default(), PAID_AT.plus_secs(20_000))
+            .is_empty(),
         "KV is told"
     );
 }
@@ -90,10 +97,7 @@ fn a_restored_mail_has_a_key_of_its_own() {
         for word in words {
             state = decide(state, word, now).0;
         }
-        let start = Command::StartMail {
-            jtis: vec![id(7)],
-            link_ttl_secs: TTL_SECS,
-        };
+        let start = Command::StartMail { fresh: id(7) };
         let (after, reply) = decide(state, start, now);
         let Reply::MailJob(Some(job)) = reply else {
             panic!("{reply:?}");
@@ -140,7 +144,6 @@ fn what_the_operator_gives_in_spite_of_a_dispute_ends_when_it_is_lost() {
     let issue = Command::Issue {
         product: None,
         jti: id(8),
-        link_ttl_secs: TTL_SECS,
     };
     let mut commands = vec![
         record(true),
