@@ -9,8 +9,8 @@ use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit};
 use crate::domain::http::percent_encode;
 use crate::domain::id::OrderId;
 use crate::domain::settings::StripeSettings;
-use crate::domain::stripe::{API_VERSION, Session, parse_line_items};
-use crate::flow::ports::{ApiError, StripeApi};
+use crate::domain::stripe::{API_VERSION, EVENT_TYPES, Session, parse_line_items};
+use crate::flow::ports::{ApiError, EventPage, EventsQuery, StripeApi};
 
 /// An answer that takes longer is given up, in seconds.
 const TIMEOUT_SECS: u64 = 10;
@@ -21,6 +21,10 @@ const MAX_ANSWER_BYTES: usize = 4 * 1_024 * 1_024;
 /// The most pages of line items: a checkout has 100 at most, and a page holds them all
 /// (<https://docs.stripe.com/api/checkout/sessions/create>).
 const MAX_PAGES: usize = 3;
+
+/// Events of a page. Each may cost a call to an object, and a run on the free plan has 50 calls in all: so a page, and what
+/// is noted after it, fits into one run there (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>).
+const EVENTS_PER_PAGE: u32 = 20;
 
 /// What is asked for along with a session.
 const EXPAND: &str = "expand[]=line_items&expand[]=payment_intent.latest_charge";
@@ -44,6 +48,30 @@ impl StripeApi for StripeHttp<'_> {
         }
         let prices = self.line_items(&path).await?;
         Ok(Some(session.with_line_items(prices)))
+    }
+
+    async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
+        let mut path = format!(
+            "/v1/events?limit={EVENTS_PER_PAGE}&created[gte]={}&created[lt]={}",
+            query.from.as_secs(),
+            query.until.as_secs()
+        );
+        for kind in EVENT_TYPES {
+            path.push_str("&types[]=");
+            path.push_str(kind);
+        }
+        if let Some(after) = &query.after {
+            path.push_str("&starting_after=");
+            path.push_str(&percent_encode(after));
+        }
+        let body = self.get(&path).await?.ok_or_else(|| odd("no events"))?;
+        let list: RawEvents = serde_json::from_slice(&body).map_err(|_| odd("no list"))?;
+        let next = list.data.last().filter(|_| list.has_more);
+        let next = next.and_then(|event| Some(event.get("id")?.as_str()?.to_owned()));
+        Ok(EventPage {
+            events: list.data,
+            next,
+        })
     }
 }
 
@@ -124,6 +152,13 @@ impl StripeHttp<'_> {
             ))),
         }
     }
+}
+
+/// <https://docs.stripe.com/api/events/list>
+#[derive(Deserialize)]
+struct RawEvents {
+    data: Vec<serde_json::Value>,
+    has_more: bool,
 }
 
 /// <https://docs.stripe.com/api/errors>

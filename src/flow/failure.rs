@@ -9,6 +9,7 @@ use crate::domain::template::TemplateError;
 use crate::domain::zip::PlanError;
 
 use super::ports::{ApiError, ReadError, Unavailable};
+use super::success::{CheckoutRefusal, no_answer};
 
 /// Why a request was not fulfilled.
 #[derive(Debug)]
@@ -47,6 +48,10 @@ pub enum Failure {
     OrderMissing,
     /// Stripe does not know a session of which it sent an event.
     SessionMissing,
+    /// There is nothing to show to somebody who comes from a checkout.
+    Checkout(CheckoutRefusal),
+    /// Nobody asked, so nobody said where links lead.
+    NoPublicUrl,
     /// Stripe does not take our key.
     StripeRefused(String),
     /// The product is not for sale any more.
@@ -105,10 +110,12 @@ impl Failure {
             Self::Standing(standing) => standing_problem(*standing),
             Self::Lease(_) => back_to_the_link(404, "unknown-lease", "That address does not work by itself."),
             Self::Refused(refusal) => lease_problem(*refusal),
+            Self::Checkout(refusal) => refusal.problem(),
+            Self::StripeRefused(_) => no_answer(),
             Self::ArchiveChanged(_) => not_now("new-version", "A new version came out this minute.").retry_after(5),
             Self::ProductMissing(_)
             | Self::SessionMissing
-            | Self::StripeRefused(_)
+            | Self::NoPublicUrl
             | Self::ArchiveMissing(_)
             | Self::Archive(..)
             | Self::Plan(..)
@@ -126,6 +133,9 @@ impl Failure {
             Self::SessionMissing => Some(
                 "Stripe knows no such session: is STRIPE_API_KEY of the account that sends the events?".to_owned(),
             ),
+            Self::NoPublicUrl => {
+                Some("PUBLIC_URL is not set, so what is missing can't be mailed".to_owned())
+            }
             Self::ArchiveMissing(id) => {
                 Some(format!("product {id}: nothing under its key in ARCHIVES"))
             }
@@ -135,7 +145,9 @@ impl Failure {
             Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
-            Self::Unavailable(Unavailable(text)) | Self::StripeRefused(text) => Some(text.clone()),
+            Self::Unavailable(Unavailable(text))
+            | Self::StripeRefused(text)
+            | Self::Checkout(CheckoutRefusal::NoAnswer(text)) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
@@ -152,6 +164,7 @@ impl Failure {
         let (code, subject) = match self {
             Self::ProductMissing(id) => ("unknown-product", id.to_string()),
             Self::StripeRefused(why) => ("stripe-key-refused", why.clone()),
+            Self::NoPublicUrl => ("public-url-missing", "PUBLIC_URL".to_owned()),
             Self::SessionMissing => ("stripe-session-missing", "STRIPE_API_KEY".to_owned()),
             _ => return None,
         };

@@ -23,7 +23,7 @@ use crate::domain::time::Timestamp;
 
 mod stripe;
 
-pub(super) use stripe::{FakePayments, FakeStripe};
+pub(super) use stripe::{FakeNotebook, FakePayments, FakeStripe};
 
 /// How something fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,8 @@ pub mod links;
 pub mod outbox;
 pub mod ports;
 pub mod renewal;
+pub mod success;
+pub mod watchdog;
 pub mod webhook;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::watchdog::Watch;
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -112,6 +113,42 @@ pub trait Ledger {
 pub trait StripeApi {
     /// This session with all its line items, and its charge; `None` if the key's account has no such session.
     async fn session(&self, order: &OrderId) -> Result<Option<Session>, ApiError>;
+
+    /// A page of the events that are acted on, newest first.
+    async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError>;
+}
+
+/// Which events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsQuery {
+    /// From this second on.
+    pub from: Timestamp,
+    /// Up to, but without, this second.
+    pub until: Timestamp,
+    /// Those that come after this one in the list.
+    pub after: Option<String>,
+}
+
+/// Some events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventPage {
+    /// As Stripe's JSON.
+    pub events: Vec<serde_json::Value>,
+    /// The last one's id, if more come after it.
+    pub next: Option<String>,
+}
+
+/// What the watchdog notes down. An old page may be read for a while after a new one was written.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Notebook {
+    /// How far it got, if it ever ran.
+    async fn read(&self) -> Result<Option<Watch>, Unavailable>;
+
+    /// Notes that down.
+    async fn write(&self, watch: &Watch) -> Result<(), Unavailable>;
 }
 
 /// Why Stripe's API gave no answer. The texts are for the log.

@@ -191,16 +191,16 @@ impl Order {
         Some(StripeReply::Noted)
     }
 
-    /// Gives an order its items that was stored before it was known what it is about. Whether that was so.
+    /// Gives an order its items that was stored before it was known what it is about.
     pub(super) fn name_products(
         &mut self,
         products: Vec<ProductId>,
         items: Vec<NewItem>,
         limits: &Limits,
         now: Timestamp,
-    ) -> bool {
+    ) {
         if !self.items.is_empty() || items.is_empty() {
-            return false;
+            return;
         }
         self.purchase.products = products;
         self.items = items
@@ -213,7 +213,6 @@ impl Order {
         if let Some(Withdrawn { why, .. }) = self.stripe.withdrawn {
             self.withdraw(why, now);
         }
-        true
     }
 
     fn start_errands(&mut self, now: Timestamp) -> Errands {

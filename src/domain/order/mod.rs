@@ -166,10 +166,13 @@ impl Order {
         match command {
             Command::Record {
                 purchase, items, ..
-            } => Reply::Recorded {
-                new: self.name_products(purchase.products, items, limits, now),
-                purchase: self.purchase.clone(),
-            },
+            } => {
+                self.name_products(purchase.products, items, limits, now);
+                Reply::Recorded {
+                    new: false,
+                    purchase: self.purchase.clone(),
+                }
+            }
             Command::Issue { product, jti } => self.issue(product.as_ref(), jti, limits, now),
             Command::Renew { jti, fresh } => self.renew_for_buyer(&jti, fresh, limits, now),
             Command::Recover { fresh } => {

@@ -9,7 +9,10 @@ use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentRe
 use crate::domain::stripe::Session;
 use crate::flow::errands::{self, Done};
 use crate::flow::failure::Failure;
-use crate::flow::ports::{ApiError, Ledger, Payments, StripeApi, Unavailable};
+use crate::flow::ports::{
+    ApiError, EventPage, EventsQuery, Ledger, Notebook, Payments, StripeApi, Unavailable,
+};
+use crate::flow::watchdog::Watch;
 
 /// The payments' objects.
 #[derive(Default)]
@@ -61,10 +64,15 @@ impl Ledger for OnePayment<'_> {
     }
 }
 
+/// So many events are in a page.
+const FAKE_PAGE: usize = 3;
+
 /// Stripe's API: the sessions, as their JSON.
 #[derive(Default)]
 pub(in crate::flow) struct FakeStripe {
     pub sessions: RefCell<BTreeMap<String, serde_json::Value>>,
+    /// Those that it lists.
+    pub events: RefCell<Vec<serde_json::Value>>,
     pub asked: Cell<u32>,
     pub errors: RefCell<VecDeque<ApiError>>,
 }
@@ -77,6 +85,47 @@ impl StripeApi for FakeStripe {
         }
         let session = self.sessions.borrow().get(order.as_str()).cloned();
         Ok(session.map(|session| Session::parse(session, &settings().stripe).unwrap()))
+    }
+
+    async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
+        self.asked.set(self.asked.get() + 1);
+        if let Some(error) = self.errors.borrow_mut().pop_front() {
+            return Err(error);
+        }
+        let within = query.from.as_secs()..query.until.as_secs();
+        let created = |event: &serde_json::Value| event["created"].as_i64().unwrap();
+        let mut events = self.events.borrow().clone();
+        events.retain(|event| within.contains(&created(event)));
+        events.sort_by_key(|event| std::cmp::Reverse(created(event)));
+        if let Some(after) = &query.after {
+            let at = events
+                .iter()
+                .position(|event| event["id"] == **after)
+                .unwrap();
+            events.drain(..=at);
+        }
+        let more = events.len() > FAKE_PAGE;
+        events.truncate(FAKE_PAGE);
+        let last = events.last().map(|event| event["id"].as_str().unwrap());
+        let next = last.filter(|_| more).map(str::to_owned);
+        Ok(EventPage { events, next })
+    }
+}
+
+/// The watchdog's notebook.
+#[derive(Default)]
+pub(in crate::flow) struct FakeNotebook {
+    pub page: RefCell<Option<Watch>>,
+}
+
+impl Notebook for FakeNotebook {
+    async fn read(&self) -> Result<Option<Watch>, Unavailable> {
+        Ok(self.page.borrow().clone())
+    }
+
+    async fn write(&self, watch: &Watch) -> Result<(), Unavailable> {
+        *self.page.borrow_mut() = Some(watch.clone());
+        Ok(())
     }
 }
 

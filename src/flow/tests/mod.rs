@@ -2,3 +2,5 @@ mod buying;
 mod downloading;
 mod issuing;
 mod money;
+mod returning;
+mod watching;

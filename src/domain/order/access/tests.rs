@@ -199,7 +199,7 @@ fn products_are_asked_for_first_and_mailed_when_they_are_known() {
     let (state, first) = errands(state, PAID_AT);
     assert!(first.name && first.register.is_none());
     let (state, reply) = decide(state, record(true), PAID_AT);
-    assert!(matches!(reply, Reply::Recorded { new: true, .. }));
+    assert!(matches!(reply, Reply::Recorded { new: false, .. }));
     assert_eq!(state.as_ref().unwrap().purchase.products.len(), 1);
     assert!(state.as_ref().unwrap().mail_due_at().is_some());
     let (_, then) = errands(state.clone(), PAID_AT);
