@@ -44,7 +44,7 @@ fn post(town: &Town, body: &str, signature: Option<&str>) -> Result<Received, Fa
     ))
 }
 
-fn buy(town: &Town) -> Result<Received, Failure> {
+pub(super) fn buy(town: &Town) -> Result<Received, Failure> {
     post(town, &event(), Some(&signed(town, &event())))
 }
 

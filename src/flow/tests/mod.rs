@@ -1,3 +1,4 @@
 mod buying;
 mod downloading;
 mod issuing;
+mod renewing;
