@@ -196,6 +196,9 @@ export class Browser {
     return answer;
   }
 
+  /** @returns {[string, string][]} names and values */
+  cookies = () => [...this.#cookies];
+
   /** The header that it sends, for handing a download over to another program. */
   cookie = () => [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
