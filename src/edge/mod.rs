@@ -6,6 +6,7 @@ mod dev;
 mod document;
 mod download;
 mod order_object;
+mod renewal;
 mod request;
 mod routes;
 mod stream;

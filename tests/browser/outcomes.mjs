@@ -125,7 +125,7 @@ export const OUTCOMES = [
     says: /taken back/,
     async arrange(shop) {
       const { link, session } = await shop.buy(BUYER);
-      await shop.operate('/links/revoke', { session_id: session.id });
+      await shop.revoke({ session_id: session.id });
       return { address: link };
     },
   },

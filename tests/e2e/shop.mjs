@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestHarness } from 'wrangler';
 import { ROOT } from '../../src/cli/project.mjs';
@@ -60,6 +60,7 @@ function options({ vars, secrets, neighbours = [] }) {
 /** What a person, Stripe, or the operator does with the shop. */
 class Shop {
   #harness;
+  #recoveries = 0;
 
   /**
    * @param {import('wrangler').TestHarness} harness
@@ -167,6 +168,49 @@ class Shop {
     }
     throw new Error(`no mail within ${MAIL_WITHIN_MS} ms; the log: ${this.logs().join('\n')}`);
   }
+
+  /** @param {string} address */
+  async mailsTo(address) {
+    return (await this.outbox()).filter(({ to }) => to === address);
+  }
+
+  /**
+   * The newest mail to an address, once there are so many.
+   * @param {string} address
+   * @param {number} count
+   */
+  async nextMailTo(address, count) {
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (Date.now() < until) {
+      const mails = await this.mailsTo(address);
+      if (mails.length >= count) return mails[0];
+      await sleep(POLL_MS);
+    }
+    throw new Error(`no mail number ${count} within ${MAIL_WITHIN_MS} ms; the log: ${this.logs().join('\n')}`);
+  }
+
+  /** Somebody has lost the mail. Each time from another network, since one alone may not ask often. */
+  recover(email) {
+    return this.browser().fetch('/recover', {
+      method: 'POST',
+      body: new URLSearchParams({ email }),
+      headers: { 'cf-connecting-ip': `198.51.100.${(this.#recoveries += 1) % 256}` },
+    });
+  }
+
+  /** Waits until the buyer's address knows of its order. */
+  async addressIsKnown(email) {
+    const key = `address:${createHash('sha256').update(`bookplate address\n${email}`).digest('hex')}`;
+    const kv = await this.kv();
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (!(await kv.get(key))) {
+      if (Date.now() > until) throw new Error(`KV does not know ${email}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** The operator takes links back. */
+  revoke = (which) => this.operate('/links/revoke', which);
 
   browser = () => new Browser(this);
 }
