@@ -60,11 +60,18 @@ pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
     Settings::parse(|name| setting(env, name))
 }
 
+/// The bindings that a setting depends on.
+const BOUND: [&str; 1] = ["EMAIL"];
+
 /// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
 pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
+    }
+    // A binding to a service answers to every name, that of its JSON included. That it is there is all there is to read.
+    if BOUND.contains(&name) {
+        return Some("bound".to_owned());
     }
     value
         .as_string()

@@ -5,6 +5,7 @@ mod bindings;
 mod dev;
 mod document;
 mod download;
+mod mail;
 mod order_object;
 mod request;
 mod routes;

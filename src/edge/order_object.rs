@@ -7,8 +7,8 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 
 use super::answer::log_line;
 use super::bindings::{self, LinksKv, SystemRandom};
-use super::dev::DevOutbox;
 use super::document::{self, Role};
+use super::mail::ConfiguredMailer;
 use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
@@ -101,17 +101,19 @@ impl Referee for Order {
 impl Order {
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
-        let links = || {
-            self.env
-                .kv("LINKS")
-                .map_err(|error| bindings::unavailable("LINKS", &error))
+        let links = self
+            .env
+            .kv("LINKS")
+            .map_err(|error| bindings::unavailable("LINKS", &error));
+        let mailer = ConfiguredMailer {
+            env: &self.env,
+            settings: &settings.mail,
         };
-        let (kv, mailer) = (LinksKv(links()?), DevOutbox(links()?));
         outbox::run(
             &settings,
             self,
             &mailer,
-            &kv,
+            &LinksKv(links?),
             &SystemRandom,
             bindings::now(),
         )

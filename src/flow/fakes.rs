@@ -14,7 +14,7 @@ use super::ports::{
 };
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome};
 use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
 use crate::domain::settings::{ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -253,16 +253,11 @@ pub(super) struct FakeMailer {
 }
 
 impl Mailer for FakeMailer {
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        _now: Timestamp,
-    ) -> Result<(), Unavailable> {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
         self.calls.set(self.calls.get() + 1);
         let fault = self.faults.borrow_mut().pop_front();
         if fault == Some(Fault::NotDone) {
-            return Err(broken());
+            return Outcome::no_answer("broken on purpose");
         }
         let mut sent = self.sent.borrow_mut();
         let known = sent
@@ -270,9 +265,9 @@ impl Mailer for FakeMailer {
             .or_insert_with(|| mail.clone());
         assert_eq!(known, mail, "the same key with another body");
         if fault.is_some() {
-            Err(broken())
+            Outcome::no_answer("broken on purpose")
         } else {
-            Ok(())
+            Outcome::Sent
         }
     }
 }

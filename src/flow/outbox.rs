@@ -1,7 +1,7 @@
 //! The order's alarm rang: a mail is due, or a link's end is to be made known.
 
 use crate::domain::id::RandomId;
-use crate::domain::mail::{self, Mail, MailItem};
+use crate::domain::mail::{self, Mail, MailItem, Outcome};
 use crate::domain::order::{Command, Link, LinkView, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -72,7 +72,12 @@ async fn send_mail(
         }
     };
     // 3. The provider.
-    mailer.send(&mail, &job.idempotency_key, now).await?;
+    match mailer.send(&mail, &job.idempotency_key, now).await {
+        Outcome::Sent | Outcome::SentBefore => {}
+        Outcome::Later { why, .. } | Outcome::Refused { why, .. } | Outcome::Never { why } => {
+            return Err(Failure::Unavailable(Unavailable(why)));
+        }
+    }
     // 4. The end of it.
     referee.decide(Command::MailSent, now)?;
     Ok(())
@@ -89,7 +94,7 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
             Ok(MailItem { product, link, url })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    mail::compose(&settings.shop, &items)?
+    mail::compose(&settings.shop, &settings.mail, &items)?
         .ok_or_else(|| Failure::Unavailable(Unavailable("an order without items".to_owned())))
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome};
 use crate::domain::order::{Command, Link, Reply};
 use crate::domain::settings::ProductId;
 use crate::domain::time::Timestamp;
@@ -172,13 +172,9 @@ pub trait Memory {
     reason = "nothing here crosses threads: a Worker has one"
 )]
 pub trait Mailer {
-    /// Hands a mail over. The same key is sent once, where the provider knows how to.
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        now: Timestamp,
-    ) -> Result<(), Unavailable>;
+    /// Hands a mail over. The same key is sent once, where the provider knows how to. Unless it was sent or
+    /// refused, the provider may have taken it or not.
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome;
 }
 
 /// Draws bytes that nobody can foresee.

@@ -240,6 +240,7 @@ fn every_attempt_sends_the_text_of_the_first() {
         text: text.to_owned(),
         html: String::new(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let (order, _) = decide(
         recorded(),
@@ -388,6 +389,7 @@ fn two_items_tried() -> Option<Order> {
         text: "t".to_owned(),
         html: "h".to_owned(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let order = decide(None, command, PAID_AT).0;
     let order = decide(order, start_mail(), PAID_AT).0;

@@ -1,12 +1,14 @@
 //! What the operator set, parsed once. All that is wrong is said at once, by name.
 
 mod errors;
+mod mail;
 mod product;
 mod secrets;
 
 use serde::Serialize;
 
 pub use errors::SettingsErrors;
+pub use mail::{MailProvider, MailSettings};
 pub use product::{Product, ProductId};
 
 use errors::Errors;
@@ -43,8 +45,8 @@ pub struct Settings {
     pub admin_token: Secret,
     /// `LINK_TTL_HOURS`, in seconds.
     pub link_ttl_secs: i64,
-    /// `MAIL_PROVIDER`.
-    pub mail_provider: MailProvider,
+    /// `MAIL_…`, and what the provider needs.
+    pub mail: MailSettings,
     /// `PUBLIC_URL` without a slash at its end; without it, links lead to where the purchase came in.
     pub public_url: Option<String>,
     /// `SHOP_NAME`, `SUPPORT_EMAIL`.
@@ -60,13 +62,6 @@ pub struct Shop {
     pub name: String,
     /// Where buyers write to.
     pub support_email: String,
-}
-
-/// Who sends the mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailProvider {
-    /// Nobody: they are kept for `/dev/outbox`.
-    Outbox,
 }
 
 /// Who sells, and what: the settings that are no secret, and all that an archive is checked against.
@@ -114,9 +109,7 @@ impl Settings {
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let link_ttl = errors.optional(&read, "LINK_TTL_HOURS", parse_ttl_hours);
-        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| {
-            parse_mail_provider(raw, environment)
-        });
+        let mail = errors.mail(&read, environment);
         let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
             parse_public_url(raw, environment)
         });
@@ -127,7 +120,7 @@ impl Settings {
             stripe_api_key,
             link_keys,
             admin_token,
-            mail_provider,
+            mail,
             shop,
         ) {
             (
@@ -135,7 +128,7 @@ impl Settings {
                 Some(stripe_api_key),
                 Some(link_keys),
                 Some(admin_token),
-                Some(mail_provider),
+                Some(mail),
                 Some(shop),
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
@@ -144,7 +137,7 @@ impl Settings {
                 link_keys,
                 admin_token,
                 link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
-                mail_provider,
+                mail,
                 public_url,
                 shop,
                 products,
@@ -216,16 +209,6 @@ fn parse_ttl_hours(raw: &str) -> Result<i64, String> {
                 LINK_TTL_HOURS.end()
             )
         })
-}
-
-fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvider, String> {
-    match (raw, environment) {
-        ("outbox", Environment::Development) => Ok(MailProvider::Outbox),
-        ("outbox", Environment::Production) => {
-            Err("is `outbox`, which sends nothing and works in development alone".to_owned())
-        }
-        _ => Err("takes `outbox`".to_owned()),
-    }
 }
 
 fn parse_public_url(raw: &str, environment: Environment) -> Result<String, String> {
