@@ -103,6 +103,9 @@ class Shop {
   /** @returns {Promise<string[]>} the orders that exist */
   orders = () => this.#harness.getWorker().listDurableObjectIds('ORDERS');
 
+  /** Throws an order's object out of memory, as the platform may at any time. @param {string} name */
+  evict = (name) => this.#harness.getWorker().evictDurableObject('ORDERS', { name });
+
   /** @returns {Promise<string[]>} the keys in KV */
   async deadLinks() {
     const { keys } = await (await this.#harness.getWorker().getEnv()).LINKS.list();
