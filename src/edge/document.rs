@@ -12,12 +12,15 @@ use crate::flow::ports::Unavailable;
 pub(super) enum Role {
     /// The referee over a purchase.
     Order,
+    /// What the operator is to be told.
+    Operator,
 }
 
 impl Role {
     fn table(self) -> &'static str {
         match self {
             Self::Order => "purchase",
+            Self::Operator => "alarms",
         }
     }
 }
@@ -63,4 +66,16 @@ pub(super) fn store<T: Serialize>(
     stored
         .map(|_| ())
         .map_err(|error| bindings::unavailable("storage", &error))
+}
+
+/// Whether an object has this role. Asking leaves no table behind.
+pub(super) fn exists(state: &State, role: Role) -> Result<bool, Unavailable> {
+    let find = "SELECT name AS json FROM sqlite_master WHERE type = 'table' AND name = ?";
+    let rows: Vec<Row> = state
+        .storage()
+        .sql()
+        .exec(find, vec![role.table().into()])
+        .and_then(|cursor| cursor.to_array())
+        .map_err(|error| bindings::unavailable("storage", &error))?;
+    Ok(!rows.is_empty())
 }

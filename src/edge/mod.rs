@@ -6,6 +6,7 @@ mod dev;
 mod document;
 mod download;
 mod mail;
+mod operator_object;
 mod order_object;
 mod request;
 mod routes;

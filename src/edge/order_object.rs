@@ -9,6 +9,7 @@ use super::answer::log_line;
 use super::bindings::{self, LinksKv, SystemRandom};
 use super::document::{self, Role};
 use super::mail::ConfiguredMailer;
+use super::operator_object::{self, OperatorObject};
 use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Reply};
 use crate::domain::time::Timestamp;
@@ -36,6 +37,9 @@ impl DurableObject for Order {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.path() == operator_object::PATH {
+            return self.operator().fetch(request).await;
+        }
         if request.path() == "/inspect" {
             let stored = self.load().map_err(in_runtime_words)?;
             return Response::from_json(&stored);
@@ -57,6 +61,19 @@ impl DurableObject for Order {
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
     /// alarm is set again, also if the order can't be read right now.
     async fn alarm(&self) -> Result<Response> {
+        match self.operator().is_one() {
+            Ok(true) => return self.operator().alarm().await,
+            Ok(false) => {}
+            // Whichever it is, it can't be read: later.
+            Err(error) => {
+                log_line(&serde_json::json!({ "alarm": "object", "detail": error.0 }));
+                self.state
+                    .storage()
+                    .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
+                    .await?;
+                return Response::empty();
+            }
+        }
         let pause_secs = match self.run_outbox().await {
             Ok(()) => 0,
             Err(failure) => {
@@ -99,6 +116,13 @@ impl Referee for Order {
 }
 
 impl Order {
+    fn operator(&self) -> OperatorObject<'_> {
+        OperatorObject {
+            state: &self.state,
+            env: &self.env,
+        }
+    }
+
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
         let links = self

@@ -9,9 +9,10 @@ use super::download::World;
 use super::failure::Failure;
 use super::outbox;
 use super::ports::{
-    ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
-    Tombstones, Unavailable, Verdict, Verdicts,
+    AlarmBook, ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee,
+    Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
 };
+use crate::domain::alarm::Alarms;
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
@@ -269,6 +270,41 @@ impl Mailer for FakeMailer {
         } else {
             Outcome::Sent
         }
+    }
+}
+
+/// The operator's alarms.
+#[derive(Default)]
+pub(super) struct FakeAlarmBook {
+    alarms: RefCell<Alarms>,
+    not_before: Cell<Option<Timestamp>>,
+    pub updates: Cell<u32>,
+    /// Storage fails at this update, counted from 0: the object died.
+    pub dies_at: Cell<Option<u32>>,
+}
+
+impl FakeAlarmBook {
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        let due_at = self.alarms.borrow().due_at();
+        due_at.map(|at| {
+            self.not_before
+                .get()
+                .map_or(at, |earliest| earliest.max(at))
+        })
+    }
+
+    pub(super) fn wait_until(&self, at: Timestamp) {
+        self.not_before.set(Some(at));
+    }
+}
+
+impl AlarmBook for FakeAlarmBook {
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable> {
+        let at = self.updates.replace(self.updates.get() + 1);
+        if self.dies_at.get() == Some(at) {
+            return Err(broken());
+        }
+        Ok(change(&mut self.alarms.borrow_mut()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
@@ -175,6 +176,26 @@ pub trait Mailer {
     /// Hands a mail over. The same key is sent once, where the provider knows how to. Unless it was sent or
     /// refused, the provider may have taken it or not.
     async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome;
+}
+
+/// The operator: hears of what only a person can mend.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Operator {
+    /// Raises the alarm: it is told once per cause and day, however often it is raised. After an error it
+    /// may have been heard or not.
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable>;
+}
+
+/// The operator's alarms in storage.
+pub trait AlarmBook {
+    /// Loads, changes and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable>;
 }
 
 /// Draws bytes that nobody can foresee.

@@ -8,6 +8,7 @@ mod outcome;
 pub mod postmark;
 mod request;
 pub mod resend;
+mod schedule;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 pub use mailbox::Mailbox;
 pub use outcome::{Answer, Outcome, cleaned};
 pub use request::Request;
+pub use schedule::Schedule;
 
 use super::id::hex;
 use super::order::LinkView;
