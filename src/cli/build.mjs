@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './project.mjs';
 import { setUp } from './setup.mjs';
 import { program, run, step } from './terminal.mjs';
+import { withoutNames } from './wasm.mjs';
 
 const BUILD = join(ROOT, 'build');
 const STAMP = join(BUILD, '.inputs');
+const WASM = join(BUILD, 'index_bg.wasm');
+const NAMED_WASM = join(BUILD, 'named.wasm');
 
 /** What the Worker is made of; src/cli is not. */
 const INPUTS = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'src', 'templates'];
@@ -27,7 +30,17 @@ export async function build() {
       advice: "The compiler's messages are above.",
     }),
   );
+  leaveNamesBehind();
   writeFileSync(STAMP, inputs);
+}
+
+/**
+ * What is uploaded goes without the functions' names. The module that has them stays beside it: for whoever reads a
+ * stack trace, which counts functions alike in both.
+ */
+function leaveNamesBehind() {
+  copyFileSync(WASM, NAMED_WASM);
+  writeFileSync(WASM, withoutNames(readFileSync(WASM)));
 }
 
 /** @param {string[]} tools */

@@ -64,6 +64,14 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/pages/problem.html"),
     ),
     (
+        "pages/recover.html",
+        include_str!("../../templates/pages/recover.html"),
+    ),
+    (
+        "pages/renewed.html",
+        include_str!("../../templates/pages/renewed.html"),
+    ),
+    (
         "pages/storefront.html",
         include_str!("../../templates/pages/storefront.html"),
     ),

@@ -104,15 +104,15 @@ impl DevOutbox {
 }
 
 /// Everything under `/dev`.
-pub(super) async fn serve(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     let path = call.url.path().to_owned();
     match path.as_str() {
-        "/dev" => storefront(&call, settings),
+        "/dev" => storefront(call, settings),
         "/dev/buy" => buy(call, settings).await,
-        "/dev/outbox" => outbox(&call, settings).await,
-        "/dev/memory" => memory(&call),
+        "/dev/outbox" => outbox(call, settings).await,
+        "/dev/memory" => memory(call),
         _ => match path.strip_prefix("/dev/orders/") {
-            Some(order) => inspect(&call, order).await,
+            Some(order) => inspect(call, order).await,
             None => Err(Failure::NotFound),
         },
     }
@@ -135,8 +135,8 @@ fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
 }
 
 /// `POST /dev/buy`: makes the event that Stripe would post after a payment, signs it, and receives it.
-async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, "POST")?;
+async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, "POST")?;
     let form = call
         .request
         .form_data()
@@ -181,7 +181,7 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
     }
     // The mail is the alarm's work; a moment later it is there.
     for _ in 0..MAIL_WAIT_STEPS {
-        let stored: serde_json::Value = stored(&call, &session).await?;
+        let stored: serde_json::Value = stored(call, &session).await?;
         if stored
             .pointer("/mail/sent_at")
             .is_some_and(|sent_at| !sent_at.is_null())

@@ -8,6 +8,7 @@ mod download;
 mod mail;
 mod operator_object;
 mod order_object;
+mod renewal;
 mod request;
 mod routes;
 mod stream;

@@ -1,6 +1,6 @@
 //! The object `operator`: keeps what the operator is to be told, and its alarm tells it.
 
-use worker::{Env, Request, Response, Result, State};
+use worker::{Env, Response, Result, State};
 
 use super::answer::log_line;
 use super::bindings::{self, OrderObjects};
@@ -12,7 +12,7 @@ use crate::flow::alarm;
 use crate::flow::failure::Failure;
 use crate::flow::ports::{AlarmBook, Operator, Unavailable};
 
-/// The object's name. No order's name looks like it: those begin with `cs_` or `ref:`.
+/// The object's name. No order and no address is called so: those names have a prefix.
 const NAME: &str = "operator";
 
 /// Where causes are posted to within the object.
@@ -49,8 +49,8 @@ pub(super) struct OperatorObject<'a> {
 
 impl OperatorObject<'_> {
     /// Takes a cause in: `news`, or `known`.
-    pub(super) async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let cause: Cause = serde_json::from_str(&request.text().await?)?;
+    pub(super) async fn take(&self, body: &str) -> Result<Response> {
+        let cause: Cause = serde_json::from_str(body)?;
         let now = bindings::now();
         let settings = bindings::settings(self.env)
             .map_err(|errors| worker::Error::RustError(errors.to_string()))?;
@@ -62,7 +62,7 @@ impl OperatorObject<'_> {
 
     /// Whether the object has this role.
     pub(super) fn is_one(&self) -> std::result::Result<bool, Unavailable> {
-        document::exists(self.state, Role::Operator)
+        document::load::<Alarms>(self.state, Role::Operator).map(|alarms| alarms.is_some())
     }
 
     /// Never fails, as an order's alarm never does.

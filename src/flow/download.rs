@@ -5,7 +5,9 @@ use std::ops::Range;
 use crate::domain::copy::{self, Texts};
 use crate::domain::http::percent_encode;
 use crate::domain::id::{BrowserId, OrderId, RandomId};
-use crate::domain::order::{Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing};
+use crate::domain::order::{
+    Client, Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing, Trail,
+};
 use crate::domain::page;
 use crate::domain::settings::{Product, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -41,6 +43,8 @@ pub struct Copy {
     pub plan: Plan,
     /// Of which product.
     pub product: ProductId,
+    /// Its version, as buyers know it.
+    pub version: String,
     /// The base archive's key.
     pub archive: String,
     /// The base archive's version.
@@ -198,6 +202,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         opened: &Opened,
         range: Range<u64>,
         open_ended: bool,
+        client: Client,
         random: &impl Randomness,
     ) -> Result<Begun, Failure> {
         let stream = RandomId::from_random(&random.draw());
@@ -211,6 +216,11 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             key: opened.key.clone(),
             stream: stream.clone(),
             request,
+            trail: Trail {
+                version: opened.copy.version.clone(),
+                archive_etag: opened.copy.info.etag.clone(),
+                client,
+            },
         };
         let delivers_at = self.hold(&opened.order, command).await?.delivers_at;
         Ok(Begun {
@@ -260,7 +270,10 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             Reply::Stands {
                 standing: Standing::Ready,
                 ..
-            } if expired => Err(Failure::Standing(Standing::Expired)),
+            } if expired => Err(Failure::Standing(Standing::Expired {
+                // The clocks differ by a second, and the order has the last word on it.
+                renewable: true,
+            })),
             Reply::Stands {
                 standing: standing @ (Standing::Ready | Standing::Yours),
                 view,
@@ -274,7 +287,9 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
     /// KV's no is final. Its silence is none: the order knows, and KV only spares it work.
     async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
         match self.kv.find(jti).await {
-            Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
+            Ok(Some(Tombstone::Used { at, replaceable })) => {
+                Err(Failure::Standing(Standing::Used { at, replaceable }))
+            }
             Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
             Ok(Some(Tombstone::Revoked)) => Err(Failure::Standing(Standing::Revoked)),
             Ok(None) | Err(_) => Ok(()),
@@ -314,6 +329,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         Ok(Copy {
             plan,
             product: product.id.clone(),
+            version: product.version.clone(),
             archive,
             info,
             filename,

@@ -1,7 +1,7 @@
 //! The world as the tests have it: it forgets nothing, and fails when told to.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::ops::Range;
 
@@ -9,15 +9,16 @@ use super::download::World;
 use super::failure::Failure;
 use super::outbox;
 use super::ports::{
-    AlarmBook, ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee,
-    Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
+    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Orders,
+    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
 };
+use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::Alarms;
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
-use crate::domain::settings::{ProductId, Settings};
+use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
+use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
 
 /// How something fails, once.
@@ -37,6 +38,9 @@ fn broken() -> Unavailable {
 #[derive(Default)]
 pub(super) struct FakeOrders {
     pub orders: RefCell<BTreeMap<String, Order>>,
+    pub addresses: RefCell<BTreeMap<String, Address>>,
+    pub trails: RefCell<BTreeMap<String, Vec<Delivery>>>,
+    pub limits: Cell<Limits>,
     pub now: Cell<i64>,
     pub asked: Cell<u32>,
     pub faults: RefCell<VecDeque<Fault>>,
@@ -55,11 +59,47 @@ impl FakeOrders {
         orders.values().next().unwrap().clone()
     }
 
-    fn decide(&self, name: &str, command: Command, now: Timestamp) -> Reply {
+    fn decide(&self, name: &str, command: &Command, now: Timestamp) -> Reply {
         let mut orders = self.orders.borrow_mut();
-        let (after, reply) = decide(orders.remove(name), command, now);
+        let limits = self.limits.get();
+        let (after, reply) = decide(orders.remove(name), command.clone(), &limits, now);
+        let note = after
+            .as_ref()
+            .and_then(|order| Note::of(command, order, &reply, now));
+        if let Some(note) = note {
+            let mut trails = self.trails.borrow_mut();
+            let trail = trails.entry(name.to_owned()).or_default();
+            let known = trail
+                .iter()
+                .position(|entry| entry.stream == *note.stream());
+            let entry = known.map(|at| trail.remove(at));
+            trail.extend(note.onto(entry, now));
+        }
         orders.extend(after.map(|order| (name.to_owned(), order)));
         reply
+    }
+}
+
+impl Addresses for FakeOrders {
+    async fn ask(
+        &self,
+        address: &AddressId,
+        command: AddressCommand,
+    ) -> Result<Recovered, Unavailable> {
+        let fault = self.faults.borrow_mut().pop_front();
+        if fault == Some(Fault::NotDone) {
+            return Err(broken());
+        }
+        let now = Timestamp::from_secs(self.now.get());
+        let mut addresses = self.addresses.borrow_mut();
+        let before = addresses.remove(address.as_str());
+        let (after, recovered) = address::decide(before, command, &self.limits.get(), now);
+        addresses.extend(after.map(|after| (address.as_str().to_owned(), after)));
+        if fault.is_some() {
+            Err(broken())
+        } else {
+            Ok(recovered)
+        }
     }
 }
 
@@ -72,11 +112,11 @@ impl Orders for FakeOrders {
         match self.faults.borrow_mut().pop_front() {
             Some(Fault::NotDone) => Err(broken()),
             Some(Fault::DoneButFailed) => {
-                self.decide(order.as_str(), command, now);
+                self.decide(order.as_str(), &command, now);
                 Err(broken())
             }
             None => {
-                let reply = self.decide(order.as_str(), command, now);
+                let reply = self.decide(order.as_str(), &command, now);
                 Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
             }
         }
@@ -98,7 +138,7 @@ impl Referee for OnlyOrder<'_> {
             return Err(broken());
         }
         let name = self.orders.only().purchase.order.as_str().to_owned();
-        Ok(self.orders.decide(&name, command, now))
+        Ok(self.orders.decide(&name, &command, now))
     }
 
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
@@ -109,8 +149,19 @@ impl Referee for OnlyOrder<'_> {
         )))
     }
 
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable> {
-        Ok(self.orders.only().ended_links(now))
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable> {
+        Ok(self
+            .orders
+            .only()
+            .ended_links(&self.orders.limits.get(), now))
+    }
+
+    fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable> {
+        let order = Some(self.orders.only()).filter(|order| !order.address_knows);
+        Ok(order.map(|order| {
+            let address = AddressId::of(&order.purchase.buyer.email);
+            (order.purchase.order, address)
+        }))
     }
 }
 
@@ -173,6 +224,7 @@ pub(super) struct FakeKv {
     pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
     pub verdicts: RefCell<BTreeMap<String, Verdict>>,
     pub orders: RefCell<BTreeMap<String, OrderId>>,
+    pub addresses: RefCell<BTreeSet<String>>,
     pub down: Cell<bool>,
 }
 
@@ -222,6 +274,25 @@ impl Tombstones for FakeKv {
         self.buried
             .borrow_mut()
             .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
+        Ok(())
+    }
+}
+
+impl KnownAddresses for FakeKv {
+    async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.addresses.borrow().contains(address.as_str()))
+    }
+
+    async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.addresses
+            .borrow_mut()
+            .insert(address.as_str().to_owned());
         Ok(())
     }
 }
@@ -416,6 +487,7 @@ impl Town {
             &referee,
             &self.mailer,
             &self.kv,
+            &self.orders,
             &self.random,
             self.now(),
         );

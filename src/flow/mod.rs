@@ -11,6 +11,7 @@ pub mod health;
 pub mod links;
 pub mod outbox;
 pub mod ports;
+pub mod renewal;
 pub mod webhook;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The order's alarm rang: a mail is due, or a link's end is to be made known.
 
+use crate::domain::address::AddressCommand;
 use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem, Outcome};
 use crate::domain::order::{Command, Link, LinkView, Reply};
@@ -8,7 +9,9 @@ use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
 use super::links::link_url;
-use super::ports::{Mailer, Randomness, Referee, Tombstone, Tombstones, Unavailable};
+use super::ports::{
+    Addresses, KnownAddresses, Mailer, Randomness, Referee, Tombstone, Tombstones, Unavailable,
+};
 use super::webhook::unexpected;
 
 /// KV knows of a link's end for so long past the link's expiry, in seconds: longer than clocks differ.
@@ -26,14 +29,16 @@ pub async fn run(
     settings: &Settings,
     referee: &impl Referee,
     mailer: &impl Mailer,
-    tombstones: &impl Tombstones,
+    kv: &(impl Tombstones + KnownAddresses),
+    addresses: &impl Addresses,
     random: &impl Randomness,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let sent = send_mail(settings, referee, mailer, random, now).await;
-    let buried = bury_links(referee, tombstones, now).await;
-    let indexed = index_links(referee, tombstones, now).await;
-    sent.and(buried).and(indexed)
+    let buried = bury_links(referee, kv, now).await;
+    let indexed = index_links(referee, kv, now).await;
+    let registered = register(referee, kv, addresses, now).await;
+    sent.and(buried).and(indexed).and(registered)
 }
 
 /// 1. The attempt is stored, and with it the next one.
@@ -48,14 +53,8 @@ async fn send_mail(
     now: Timestamp,
 ) -> Result<(), Failure> {
     // 1. The attempt.
-    let jtis = settings
-        .products
-        .iter()
-        .map(|_| RandomId::from_random(&random.draw()))
-        .collect();
     let start = Command::StartMail {
-        jtis,
-        link_ttl_secs: settings.link_ttl_secs,
+        fresh: RandomId::from_random(&random.draw()),
     };
     let job = match referee.decide(start, now)? {
         Reply::MailJob(Some(job)) => *job,
@@ -104,10 +103,10 @@ async fn bury_links(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut jtis = Vec::new();
-    for link in referee.ended_links(now)? {
+    for (link, replaceable) in referee.ended_links(now)? {
         let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
             (Some(_), _, _) => Tombstone::Revoked,
-            (None, None, Some(at)) => Tombstone::Used(at),
+            (None, None, Some(at)) => Tombstone::Used { at, replaceable },
             _ => Tombstone::Superseded,
         };
         let ttl_secs = kept_secs(&link, now);
@@ -138,6 +137,24 @@ async fn index_links(
     if !jtis.is_empty() {
         referee.decide(Command::Indexed { jtis }, now)?;
     }
+    Ok(())
+}
+
+/// Has the buyer's address know of the order. KV comes last: what it knows, the address must know.
+async fn register(
+    referee: &impl Referee,
+    kv: &impl KnownAddresses,
+    addresses: &impl Addresses,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some((order, address)) = referee.unknown_address()? else {
+        return Ok(());
+    };
+    addresses
+        .ask(&address, AddressCommand::Register(order))
+        .await?;
+    kv.make_known(&address).await?;
+    referee.decide(Command::AddressKnows, now)?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -39,11 +40,44 @@ pub trait Referee {
     /// Storage failed.
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable>;
 
-    /// The links that ended and are to be made known.
+    /// The links that ended and are to be made known; and for each whether the buyer may have it replaced.
     ///
     /// # Errors
     /// Storage failed.
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable>;
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
+
+    /// The order's name and its buyer's address, if that address does not know of it yet.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable>;
+}
+
+/// The addresses that orders were made with: one each, one decision after the other, stored before it is answered.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Addresses {
+    /// Asks an address.
+    async fn ask(
+        &self,
+        address: &AddressId,
+        command: AddressCommand,
+    ) -> Result<Recovered, Unavailable>;
+}
+
+/// Which addresses are known at all: so that a stranger's guesses cost a read and no more. Eventually consistent.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait KnownAddresses {
+    /// Whether an order was made with it.
+    async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable>;
+
+    /// Makes that known.
+    async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable>;
 }
 
 /// Links that can never work again. Eventually consistent: it may say no, and only no.
@@ -79,8 +113,13 @@ pub trait Tombstones {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tombstone {
-    /// It was delivered, then.
-    Used(Timestamp),
+    /// It was delivered.
+    Used {
+        /// When, the last time.
+        at: Timestamp,
+        /// Whether the buyer may have it replaced.
+        replaceable: bool,
+    },
     /// A newer link took its place.
     Superseded,
     /// The shop took it back.

@@ -1,6 +1,6 @@
 //! A purchase that the tests of several modules share.
 
-use super::{LinkView, NewItem};
+use super::{Client, LinkView, NewItem, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::keys::KeyRing;
 use crate::domain::mail::Mailbox;
@@ -19,6 +19,7 @@ pub(crate) fn shop() -> Shop {
     Shop {
         name: "Demo Shop".to_owned(),
         support_email: "help@example.com".to_owned(),
+        logo: None,
     }
 }
 
@@ -53,6 +54,14 @@ pub(crate) fn id(seed: u8) -> RandomId {
 
 pub(crate) fn browser(seed: u8) -> BrowserId {
     BrowserId::from_cookie(&id(seed))
+}
+
+pub(crate) fn trail() -> Trail {
+    Trail {
+        version: "1.0.0".to_owned(),
+        archive_etag: "base".to_owned(),
+        client: Client::default(),
+    }
 }
 
 pub(crate) fn purchase() -> Purchase {

@@ -1,26 +1,45 @@
-//! The order's mail: due until the provider took it.
+//! The order's mail: due until the provider took it. At most one is pending; what is asked for meanwhile goes
+//! into it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkView, Order};
+use super::{LinkView, Order, Standing};
 use crate::domain::id::RandomId;
 use crate::domain::mail::Mail;
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 
 /// The pauses between attempts, in seconds; the last one repeats. Storage keeps the mail, the alarm
 /// keeps the time, so no attempt depends on a Worker that lives.
 pub const RETRY_PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
 
+/// Why a mail is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailReason {
+    /// Somebody bought.
+    Purchase,
+    /// The buyer wanted a new link in the place of an old one.
+    Renewal,
+    /// Somebody who named the buyer's address has lost the mail. Links that work stay as they are: it may have
+    /// been a stranger.
+    Recovery,
+}
+
 /// One mail's way to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailState {
+    /// Why.
+    reason: MailReason,
+    /// The links of these items are in it.
+    products: Vec<ProductId>,
     /// Not before this; `None` when it was sent.
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
-    /// Which text it is: another text has another idempotency key.
+    /// Which text of this order it is: another text has another idempotency key.
     edition: u32,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
@@ -29,6 +48,8 @@ pub struct MailState {
 /// What an attempt needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailJob {
+    /// Why it is sent.
+    pub reason: MailReason,
     /// The text, if it was composed before.
     pub mail: Option<Mail>,
     /// What to compose it from.
@@ -42,8 +63,10 @@ pub struct MailJob {
 impl MailState {
     /// A mail that is to be sent at once.
     #[must_use]
-    pub fn due(now: Timestamp) -> Self {
+    pub fn due(reason: MailReason, products: Vec<ProductId>, now: Timestamp) -> Self {
         Self {
+            reason,
+            products,
             due_at: Some(now),
             attempts: 0,
             mail: None,
@@ -84,6 +107,67 @@ impl MailState {
 }
 
 impl Order {
+    /// Has the links of these products mailed: with the mail that is pending, if one is.
+    pub(super) fn ask_for_mail(
+        &mut self,
+        reason: MailReason,
+        products: Vec<ProductId>,
+        now: Timestamp,
+    ) {
+        let Some(state) = &mut self.mail else {
+            self.mail = Some(MailState::due(reason, products, now));
+            return;
+        };
+        if state.due_at.is_none() {
+            let edition = state.edition.saturating_add(1);
+            *state = MailState {
+                edition,
+                ..MailState::due(reason, products, now)
+            };
+            return;
+        }
+        // Its time stays: a provider that is down is not asked more often because a buyer is.
+        state.recompose();
+        for product in products {
+            if !state.products.contains(&product) {
+                state.products.push(product);
+            }
+        }
+    }
+
+    /// Somebody has lost the mail: what works is mailed again as it is, what expired before it was used is renewed.
+    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) {
+        let mut products = Vec::new();
+        let mut renewed = false;
+        for (at, item) in self.items.iter_mut().enumerate() {
+            let Some(link) = item.links.last() else {
+                continue;
+            };
+            match item.standing(link, limits, now) {
+                Standing::Ready | Standing::Yours | Standing::InProgress { .. } => {}
+                Standing::Expired { .. } if item.is_fit_to_mail(link, false, limits, now) => {
+                    continue;
+                }
+                Standing::Expired { .. } => {
+                    item.renew(fresh.nth(at), limits, now);
+                    renewed = true;
+                }
+                _ => continue,
+            }
+            products.push(item.product.clone());
+        }
+        let pending = self.mail.as_ref().is_some_and(|mail| {
+            mail.due_at.is_some()
+                && products
+                    .iter()
+                    .all(|product| mail.products.contains(product))
+        });
+        // What is on its way already is not composed anew, or else a stranger could have it sent twice.
+        if !products.is_empty() && (renewed || !pending) {
+            self.ask_for_mail(MailReason::Recovery, products, now);
+        }
+    }
+
     /// Begins an attempt. The next one is set before this one is made: whoever dies in between is
     /// followed by it.
     ///
@@ -91,27 +175,34 @@ impl Order {
     /// that is about to end.
     pub(super) fn start_mail(
         &mut self,
-        jtis: Vec<RandomId>,
-        link_ttl_secs: i64,
+        fresh: &RandomId,
+        limits: &Limits,
         now: Timestamp,
     ) -> Option<MailJob> {
         let state = self.mail.as_mut()?;
         if state.due_at.is_none_or(|due_at| now < due_at) {
             return None;
         }
-        let mut current = self.items.iter().filter_map(|item| item.links.last());
+        let carried = |item: &&mut super::Item| state.products.contains(&item.product);
+        let items: Vec<_> = self.items.iter_mut().filter(carried).collect();
+        let recovers = state.reason == MailReason::Recovery;
         // Links that are all in use have arrived, though we never heard that the mail did.
-        if current.all(|link| link.revoked_at.is_some() || link.is_begun()) {
+        let arrived = |item: &&mut super::Item| {
+            item.links
+                .last()
+                .is_none_or(|link| link.revoked_at.is_some() || link.is_begun())
+        };
+        if !recovers && items.iter().all(arrived) {
             state.sent(now);
             return None;
         }
-        for (item, jti) in self.items.iter_mut().zip(jtis) {
-            // What the operator took back, no mail brings again; and what is in use stays as it is.
-            let fit = item.links.last().is_some_and(|link| {
-                link.revoked_at.is_some() || link.is_begun() || link.is_worth_sending(now)
-            });
+        for (at, item) in items.into_iter().enumerate() {
+            let fit = item
+                .links
+                .last()
+                .is_some_and(|link| item.is_fit_to_mail(link, !recovers, limits, now));
             if !fit {
-                item.renew(jti, link_ttl_secs, now);
+                item.renew(fresh.nth(at), limits, now);
                 state.recompose();
             }
         }
@@ -121,13 +212,40 @@ impl Order {
             .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
         state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
         state.attempts = state.attempts.saturating_add(1);
-        let (mail, attempt, edition) = (state.mail.clone(), state.attempts, state.edition);
-        let idempotency_key = format!("links/{}/{edition}", self.purchase.order.as_str());
-        Some(MailJob {
-            mail,
-            links: self.current_links(),
-            idempotency_key,
-            attempt,
-        })
+        let job = MailJob {
+            reason: state.reason,
+            mail: state.mail.clone(),
+            idempotency_key: format!("links/{}/{}", self.purchase.order.as_str(), state.edition),
+            attempt: state.attempts,
+            links: Vec::new(),
+        };
+        let links = self.links_to_mail(limits, now);
+        if links.is_empty() {
+            self.mail.iter_mut().for_each(MailState::cancel);
+            return None;
+        }
+        Some(MailJob { links, ..job })
+    }
+
+    /// The links that the pending mail carries: none that opens nothing.
+    fn links_to_mail(&self, limits: &Limits, now: Timestamp) -> Vec<LinkView> {
+        let carried = |product| {
+            self.mail
+                .as_ref()
+                .is_some_and(|mail| mail.products.contains(product))
+        };
+        let links = self
+            .items
+            .iter()
+            .filter(|item| carried(&item.product))
+            .filter_map(|item| {
+                let link = item.links.last()?;
+                let dead = matches!(
+                    item.standing(link, limits, now),
+                    Standing::Revoked | Standing::Used { .. }
+                );
+                (!dead).then(|| self.view(item, link))
+            });
+        links.collect()
     }
 }
