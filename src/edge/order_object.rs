@@ -16,8 +16,8 @@ use crate::domain::order::{self, Command, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
-use crate::flow::outbox;
-use crate::flow::ports::{Referee, Unavailable};
+use crate::flow::outbox::Outbox;
+use crate::flow::ports::{Referee, Unavailable, Work};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -84,6 +84,8 @@ impl DurableObject for Order {
                 log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
                 match failure {
                     Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+                    // The order knows itself when to try again.
+                    Failure::MailNotSent(_) => 0,
                     _ => ALARM_PAUSE_SECS,
                 }
             }
@@ -118,6 +120,11 @@ impl Referee for Order {
             .unwrap_or_default())
     }
 
+    fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
+        let limits = self.limits()?;
+        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+    }
+
     fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
         let order = self.load()?.filter(|order| !order.address_knows);
         Ok(order.map(|order| {
@@ -145,16 +152,16 @@ impl Order {
             env: &self.env,
             settings: &settings.mail,
         };
-        outbox::run(
-            &settings,
-            self,
-            &mailer,
-            &LinksKv(links?),
-            &OrderObjects(&self.env),
-            &SystemRandom,
-            bindings::now(),
-        )
-        .await
+        let outbox = Outbox {
+            settings: &settings,
+            referee: self,
+            mailer: &mailer,
+            kv: &LinksKv(links?),
+            addresses: &OrderObjects(&self.env),
+            operator: &OperatorAlarm(&self.env),
+            random: &SystemRandom,
+        };
+        outbox.run(bindings::now()).await
     }
 
     /// The answer, and whether anything changed.

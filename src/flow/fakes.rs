@@ -7,13 +7,13 @@ use std::ops::Range;
 
 use super::download::World;
 use super::failure::Failure;
-use super::outbox;
+use super::outbox::Outbox;
 use super::ports::{
-    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Orders,
-    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
+    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
+    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
-use crate::domain::alarm::Alarms;
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
@@ -154,6 +154,11 @@ impl Referee for OnlyOrder<'_> {
             .orders
             .only()
             .ended_links(&self.orders.limits.get(), now))
+    }
+
+    fn work(&self) -> Result<Option<Work>, Unavailable> {
+        let limits = self.orders.limits.get();
+        Ok(Some(Work::of(&self.orders.only(), &limits)))
     }
 
     fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable> {
@@ -322,11 +327,16 @@ pub(super) struct FakeMailer {
     pub sent: RefCell<BTreeMap<String, Mail>>,
     pub calls: Cell<u32>,
     pub faults: RefCell<VecDeque<Fault>>,
+    /// What it says to everything, sending nothing.
+    pub answer: RefCell<Option<Outcome>>,
 }
 
 impl Mailer for FakeMailer {
     async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
         self.calls.set(self.calls.get() + 1);
+        if let Some(outcome) = &*self.answer.borrow() {
+            return outcome.clone();
+        }
         let fault = self.faults.borrow_mut().pop_front();
         if fault == Some(Fault::NotDone) {
             return Outcome::no_answer("broken on purpose");
@@ -341,6 +351,34 @@ impl Mailer for FakeMailer {
         } else {
             Outcome::Sent
         }
+    }
+}
+
+/// The operator, who hears everything unless told not to.
+#[derive(Default)]
+pub(super) struct FakeOperator {
+    pub heard: RefCell<Vec<Cause>>,
+    pub faults: RefCell<VecDeque<Fault>>,
+}
+
+impl FakeOperator {
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        self.heard
+            .borrow()
+            .iter()
+            .map(|cause| cause.code.as_str())
+            .collect()
+    }
+}
+
+impl Operator for FakeOperator {
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable> {
+        let fault = self.faults.borrow_mut().pop_front();
+        let mut heard = self.heard.borrow_mut();
+        if fault != Some(Fault::NotDone) && !heard.contains(&cause) {
+            heard.push(cause);
+        }
+        fault.map_or(Ok(()), |_| Err(broken()))
     }
 }
 
@@ -439,6 +477,7 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub operator: FakeOperator,
     pub random: Counter,
 }
 
@@ -457,6 +496,7 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            operator: FakeOperator::default(),
             random: Counter::default(),
         }
     }
@@ -482,16 +522,16 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
-        let run = outbox::run(
-            &self.settings,
-            &referee,
-            &self.mailer,
-            &self.kv,
-            &self.orders,
-            &self.random,
-            self.now(),
-        );
-        pollster::block_on(run)
+        let outbox = Outbox {
+            settings: &self.settings,
+            referee: &referee,
+            mailer: &self.mailer,
+            kv: &self.kv,
+            addresses: &self.orders,
+            operator: &self.operator,
+            random: &self.random,
+        };
+        pollster::block_on(outbox.run(self.now()))
     }
 
     pub(super) fn wait(&self, secs: i64) {

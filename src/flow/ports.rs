@@ -7,8 +7,8 @@ use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Link, Reply};
-use crate::domain::settings::ProductId;
+use crate::domain::order::{Command, Link, MailFailure, Order, Reply};
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 use crate::domain::zip::ArchiveIndex;
 
@@ -46,11 +46,41 @@ pub trait Referee {
     /// Storage failed.
     fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
 
+    /// What is left to do, if there is an order.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn work(&self) -> Result<Option<Work>, Unavailable>;
+
     /// The order's name and its buyer's address, if that address does not know of it yet.
     ///
     /// # Errors
     /// Storage failed.
     fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable>;
+}
+
+/// What an order has left to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The order.
+    pub order: OrderId,
+    /// A mail of which the operator is to hear that it failed.
+    pub untold_failure: Option<MailFailure>,
+    /// Since when others are to be told what the order knows.
+    pub known_due_at: Option<Timestamp>,
+}
+
+impl Work {
+    /// That of this order.
+    #[must_use]
+    pub fn of(order: &Order, limits: &Limits) -> Self {
+        let mail = order.mail.as_ref();
+        Self {
+            order: order.purchase.order.clone(),
+            untold_failure: mail.and_then(|mail| mail.untold_failure().cloned()),
+            known_due_at: order.kv_due_at(limits),
+        }
+    }
 }
 
 /// The addresses that orders were made with: one each, one decision after the other, stored before it is answered.

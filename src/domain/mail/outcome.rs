@@ -1,5 +1,6 @@
 //! What became of a mail that was handed to a provider.
 
+use serde::{Deserialize, Serialize};
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
@@ -16,7 +17,7 @@ const MAX_WORD_CHARS: usize = 40;
 const MAX_RETRY_AFTER_SECS: i64 = 24 * 3_600;
 
 /// What became of a mail. A reason never holds an address, a key or a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The provider took it.
     Sent,

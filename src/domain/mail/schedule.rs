@@ -56,6 +56,12 @@ impl Schedule {
         self.shortened(72 * HOUR)
     }
 
+    /// And if only the operator can mend what is in its way: two weeks, since there are holidays.
+    #[must_use]
+    pub fn refused_given_up_after_secs(self) -> i64 {
+        self.shortened(14 * 24 * HOUR)
+    }
+
     /// The operator hears of a mail that did not go out for so long.
     #[must_use]
     pub fn stuck_after_secs(self) -> i64 {

@@ -54,6 +54,19 @@ pub enum MailProvider {
     Outbox,
 }
 
+impl MailProvider {
+    /// As `MAIL_PROVIDER` names it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Resend { .. } => "resend",
+            Self::Postmark { .. } => "postmark",
+            Self::Cloudflare => "cloudflare",
+            Self::Outbox => "outbox",
+        }
+    }
+}
+
 impl Errors {
     pub(super) fn mail(
         &mut self,

@@ -2,3 +2,4 @@ mod alarming;
 mod buying;
 mod downloading;
 mod issuing;
+mod mailing;
