@@ -22,7 +22,7 @@
 //! 2. The order is a Durable Object, one per Checkout Session, and the referee over it. [`domain::order::decide`]
 //!    is all that it knows: state and command in, state and reply out. The object loads, decides and stores
 //!    without an `await` between, so each decision is atomic.
-//! 3. Its alarm rings. [`flow::outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
+//! 3. Its alarm rings. [`flow::outbox::Outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
 //!    a stable key, and tries again until that worked.
 //! 4. The buyer opens the link, a signed token ([`domain::token`]). [`flow::download::World::look`] shows the page
 //!    and changes nothing. KV is asked first: it may say no, but only the order may say yes.

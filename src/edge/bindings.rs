@@ -67,6 +67,9 @@ pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
     Settings::parse(|name| setting(env, name))
 }
 
+/// The bindings that a setting depends on.
+const BOUND: [&str; 1] = ["EMAIL"];
+
 /// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
 /// not answer, whoever decides behind it is the only limit.
 pub(super) async fn may_ask(env: &Env, who: String) -> bool {
@@ -84,6 +87,10 @@ pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
+    }
+    // A binding to a service answers to every name, that of its JSON included. That it is there is all there is to read.
+    if BOUND.contains(&name) {
+        return Some("bound".to_owned());
     }
     value
         .as_string()

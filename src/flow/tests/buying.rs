@@ -49,7 +49,7 @@ pub(super) fn buy(town: &Town) -> Result<Received, Failure> {
 }
 
 /// Rings until nothing is due any more, as the platform would.
-fn ring_on(town: &Town) {
+pub(super) fn ring_on(town: &Town) {
     for _ in 0..100 {
         let Some(at) = town.orders.only().next_alarm(&town.settings.limits) else {
             return;

@@ -1,3 +1,4 @@
+mod alarming;
 mod buying;
 mod downloading;
 mod issuing;
