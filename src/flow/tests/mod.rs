@@ -2,4 +2,5 @@ mod alarming;
 mod buying;
 mod downloading;
 mod issuing;
+mod mailing;
 mod renewing;
