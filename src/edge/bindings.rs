@@ -7,23 +7,24 @@ use std::ops::Range;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
-use super::payment_object;
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
-use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::{
-    Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Payments, Randomness,
-    ReadError, Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
+    Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
+    Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
 /// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>. A link's end is
 /// to be seen soon.
 const KV_CACHE_SECS: u64 = 30;
+
+/// A buyer waits for KV so long: a hot read takes a few milliseconds, a cold one some hundred.
+const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
 
 /// The largest logo, in bytes: it is loaded by every page.
 const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
@@ -66,6 +67,9 @@ pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
     Settings::parse(|name| setting(env, name))
 }
 
+/// The bindings that a setting depends on.
+const BOUND: [&str; 1] = ["EMAIL"];
+
 /// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
 /// not answer, whoever decides behind it is the only limit.
 pub(super) async fn may_ask(env: &Env, who: String) -> bool {
@@ -83,6 +87,10 @@ pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
+    }
+    // A binding to a service answers to every name, that of its JSON included. That it is there is all there is to read.
+    if BOUND.contains(&name) {
+        return Some("bound".to_owned());
     }
     value
         .as_string()
@@ -117,22 +125,6 @@ impl Orders for OrderObjects<'_> {
             serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(order.as_str(), "/", &body)
-            .await
-            .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
-    }
-}
-
-impl Payments for OrderObjects<'_> {
-    async fn tell(
-        &self,
-        payment: &PaymentId,
-        command: PaymentCommand,
-    ) -> Result<PaymentReply, Unavailable> {
-        let body =
-            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
-        let reply = self
-            .post(&payment.object_name(), payment_object::PATH, &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
         serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
@@ -288,6 +280,10 @@ impl Tombstones for LinksKv {
             .json()
             .await;
         read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn patience(&self) {
+        worker::Delay::from(KV_PATIENCE).await;
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {

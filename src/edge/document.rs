@@ -21,6 +21,8 @@ pub(super) enum Role {
     Payment,
     /// An e-mail address, and its orders.
     Address,
+    /// What the operator is to be told.
+    Operator,
 }
 
 impl Role {
@@ -29,6 +31,7 @@ impl Role {
             Self::Order => "purchase",
             Self::Payment => "payment",
             Self::Address => "address",
+            Self::Operator => "alarms",
         }
     }
 }

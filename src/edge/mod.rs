@@ -1,11 +1,12 @@
 //! The Worker: thin adapters between the runtime and the use cases.
 
-mod alarm;
 mod answer;
 mod bindings;
 mod dev;
 mod document;
 mod download;
+mod mail;
+mod operator_object;
 mod order_object;
 mod payment_object;
 mod renewal;

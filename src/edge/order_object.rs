@@ -5,11 +5,11 @@
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
-use super::alarm;
 use super::answer::log_line;
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
-use super::dev::DevOutbox;
 use super::document::{self, Role};
+use super::mail::ConfiguredMailer;
+use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
 use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
@@ -19,8 +19,8 @@ use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::errands::{self, Done};
 use crate::flow::failure::Failure;
-use crate::flow::outbox;
-use crate::flow::ports::{Referee, Unavailable};
+use crate::flow::outbox::Outbox;
+use crate::flow::ports::{Operator as _, Referee, Unavailable, Work};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -49,6 +49,7 @@ impl DurableObject for Order {
             "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
             payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
             "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;
                 // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
@@ -97,6 +98,11 @@ impl Referee for Order {
             .unwrap_or_default())
     }
 
+    fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
+        let limits = self.limits()?;
+        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+    }
+
     fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
         let order = self.load()?.filter(|order| !order.address_knows);
         Ok(order.map(|order| {
@@ -107,8 +113,18 @@ impl Referee for Order {
 }
 
 impl Order {
-    /// Does what is due, as the order or the payment that this object is, and sets the alarm again.
+    fn operator(&self) -> OperatorObject<'_> {
+        OperatorObject {
+            state: &self.state,
+            env: &self.env,
+        }
+    }
+
+    /// Does what is due, as the order, the payment, or the operator's book that this object is, and sets the alarm again.
     async fn ring(&self) -> Result<()> {
+        if self.operator().is_one().map_err(in_runtime_words)? {
+            return self.operator().alarm().await.map(|_| ());
+        }
         if self.load().map_err(in_runtime_words)?.is_none() {
             let payment = PaymentStorage(&self.state);
             if let Some(known) = payment.load().map_err(in_runtime_words)? {
@@ -122,7 +138,7 @@ impl Order {
         self.set_alarm(pause_secs).await
     }
 
-    /// Logs what failed, raises the operator's alarm if it won't pass by itself, and says how long to wait.
+    /// Logs what failed, tells the operator what won't pass by itself, and says how long to wait.
     async fn pause_after(&self, what: &str, rung: std::result::Result<(), Failure>) -> i64 {
         let Err(failure) = rung else {
             return 0;
@@ -130,10 +146,13 @@ impl Order {
         let (code, detail) = (failure.problem().code, failure.log_detail());
         log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
         if let Some(cause) = failure.cause() {
-            alarm::raise(&self.env, &cause).await;
+            // Should that fail, the cause will be there again at the next attempt.
+            let _ = OperatorAlarm(&self.env).raise(cause).await;
         }
         match failure {
             Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+            // The order knows itself when to try again.
+            Failure::MailNotSent(_) => 0,
             _ => ALARM_PAUSE_SECS,
         }
     }
@@ -149,22 +168,24 @@ impl Order {
             log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
             return Ok(());
         }
-        let links = || {
-            self.env
-                .kv("LINKS")
-                .map_err(|error| bindings::unavailable("LINKS", &error))
+        let links = self
+            .env
+            .kv("LINKS")
+            .map_err(|error| bindings::unavailable("LINKS", &error));
+        let mailer = ConfiguredMailer {
+            env: &self.env,
+            settings: &settings.mail,
         };
-        let (kv, mailer) = (LinksKv(links()?), DevOutbox(links()?));
-        outbox::run(
-            &settings,
-            self,
-            &mailer,
-            &kv,
-            &OrderObjects(&self.env),
-            &SystemRandom,
-            bindings::now(),
-        )
-        .await
+        let outbox = Outbox {
+            settings: &settings,
+            referee: self,
+            mailer: &mailer,
+            kv: &LinksKv(links?),
+            addresses: &objects,
+            operator: &OperatorAlarm(&self.env),
+            random: &SystemRandom,
+        };
+        outbox.run(bindings::now()).await
     }
 
     /// The answer, and whether anything changed.

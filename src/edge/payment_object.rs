@@ -5,10 +5,10 @@ use worker::{Env, Response, Result, State};
 
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::document::{self, Role};
-use crate::domain::payment::{self, Payment, PaymentCommand, PaymentReply};
+use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentReply};
 use crate::flow::errands;
 use crate::flow::failure::Failure;
-use crate::flow::ports::{Ledger, Unavailable};
+use crate::flow::ports::{Ledger, Payments, Unavailable};
 
 /// Where the object takes a payment's commands.
 pub(super) const PATH: &str = "/payment";
@@ -16,6 +16,22 @@ pub(super) const PATH: &str = "/payment";
 /// What is said of a payment without an order is kept for so long, in seconds: Stripe keeps its events for 30 days
 /// (<https://docs.stripe.com/api/events>), so no purchase comes later. Most are of what is sold elsewhere.
 const KEPT_WITHOUT_ORDER_SECS: i64 = 30 * 24 * 3_600;
+
+impl Payments for OrderObjects<'_> {
+    async fn tell(
+        &self,
+        payment: &PaymentId,
+        command: PaymentCommand,
+    ) -> std::result::Result<PaymentReply, Unavailable> {
+        let body = serde_json::to_string(&command)
+            .map_err(|error| bindings::unavailable("ORDERS", &error))?;
+        let reply = self
+            .post(&payment.object_name(), PATH, &body)
+            .await
+            .map_err(|error| bindings::unavailable("ORDERS", &error))?;
+        serde_json::from_str(&reply).map_err(|error| bindings::malformed("ORDERS", &error))
+    }
+}
 
 /// A payment's storage.
 pub(super) struct PaymentStorage<'a>(pub &'a State);

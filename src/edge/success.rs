@@ -2,15 +2,16 @@
 
 use worker::Response;
 
+use super::answer;
 use super::bindings::{self, OrderObjects, SystemRandom};
+use super::operator_object::OperatorAlarm;
 use super::request::{Call, header, only, runtime};
 use super::stripe_api::StripeHttp;
-use super::{alarm, answer};
 use crate::domain::http::{browser_cookie, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::settings::{Environment, Settings};
 use crate::flow::failure::Failure;
-use crate::flow::ports::Randomness as _;
+use crate::flow::ports::{Operator as _, Randomness as _};
 use crate::flow::success::{self, Visit};
 
 /// `GET /download?session_id=`: see [`success::visit`]. It knows the browser by its cookie, as the link's page does.
@@ -38,7 +39,7 @@ pub(super) async fn page(
     let now = bindings::now();
     let visited = success::visit(settings, &objects, &stripe, &SystemRandom, visit, now).await;
     if let Some(cause) = visited.as_ref().err().and_then(Failure::cause) {
-        alarm::raise(call.env, &cause).await;
+        let _ = OperatorAlarm(call.env).raise(cause).await;
     }
     let visited = visited?;
     let response = answer::html(call.asked, visited.status, &visited.html).map_err(runtime)?;

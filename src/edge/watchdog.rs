@@ -2,12 +2,12 @@
 
 use worker::{Env, KvStore};
 
-use super::alarm;
 use super::answer::log_line;
 use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::operator_object::OperatorAlarm;
 use super::stripe_api::StripeHttp;
 use crate::flow::failure::Failure;
-use crate::flow::ports::{Notebook, Unavailable};
+use crate::flow::ports::{Notebook, Operator as _, Unavailable};
 use crate::flow::watchdog::{self, Findings, Watch};
 
 /// Where the watchdog keeps how far it got.
@@ -30,7 +30,8 @@ pub(super) async fn run(env: &Env) {
         }
     };
     for cause in causes {
-        alarm::raise(env, &cause).await;
+        // What is not told now is found again, or logged above.
+        let _ = OperatorAlarm(env).raise(cause).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, in words of the trade, and the one map to HTTP.
 
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::jwt::JwtError;
 use crate::domain::order::{LeaseRefusal, Standing};
 use crate::domain::problem::{Offer, Problem};
@@ -66,6 +67,8 @@ pub enum Failure {
     Plan(ProductId, PlanError),
     /// A text can't be rendered.
     Template(TemplateError),
+    /// The mail provider did not take a mail. When it is tried again, if so, is stored.
+    MailNotSent(String),
     /// Something that we depend on did not answer.
     Unavailable(Unavailable),
 }
@@ -120,6 +123,7 @@ impl Failure {
             | Self::Archive(..)
             | Self::Plan(..)
             | Self::Template(_) => not_now("not-ready", "Your copy can't be made right now; we have to mend something."),
+            Self::MailNotSent(_) => not_now("mail-not-sent", "Your mail can't be sent right now.").retry_after(60),
             Self::Unavailable(_) => not_now("unavailable", "We can't look your download up right now.").retry_after(10),
         }
     }
@@ -146,6 +150,7 @@ impl Failure {
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
             Self::Unavailable(Unavailable(text))
+            | Self::MailNotSent(text)
             | Self::StripeRefused(text)
             | Self::Checkout(CheckoutRefusal::NoAnswer(text)) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
@@ -158,17 +163,18 @@ impl Failure {
         }
     }
 
-    /// What the operator has to look at, if it won't pass by itself.
+    /// What the operator has to mend, if it is about Stripe. An order's own troubles its alarm tells.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         let (code, subject) = match self {
-            Self::ProductMissing(id) => ("unknown-product", id.to_string()),
-            Self::StripeRefused(why) => ("stripe-key-refused", why.clone()),
-            Self::NoPublicUrl => ("public-url-missing", "PUBLIC_URL".to_owned()),
-            Self::SessionMissing => ("stripe-session-missing", "STRIPE_API_KEY".to_owned()),
+            Self::StripeRefused(_) | Self::SessionMissing => {
+                (Code::StripeRefused, "STRIPE_API_KEY")
+            }
+            Self::NoPublicUrl => (Code::WatchdogIdle, "PUBLIC_URL"),
             _ => return None,
         };
-        Some(Cause { code, subject })
+        let detail = self.log_detail().unwrap_or_default();
+        Some(Cause::new(code, subject, &detail))
     }
 
     /// An archive's read that failed, as a failure of its product.
@@ -179,15 +185,6 @@ impl Failure {
             ReadError::Unavailable(text) => Self::Unavailable(Unavailable(text)),
         }
     }
-}
-
-/// Something that the operator has to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// A stable name, for filters.
-    pub code: &'static str,
-    /// What it is about. No buyer's data.
-    pub subject: String,
 }
 
 impl From<ApiError> for Failure {
@@ -403,6 +400,7 @@ mod tests {
             Failure::ArchiveMissing(id()),
             Failure::ArchiveChanged(id()),
             Failure::Template(TemplateError("internal".to_owned())),
+            Failure::MailNotSent("internal".to_owned()),
             Failure::Unavailable(Unavailable("internal".to_owned())),
         ]);
         all

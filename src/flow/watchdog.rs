@@ -6,13 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::settings::Settings;
 use crate::domain::stripe::{Event, Named, parse_listed_event};
 use crate::domain::time::Timestamp;
 
 use super::errands::names;
 use super::events::{NOTHING_OF_OURS, Received, act};
-use super::failure::{Cause, Failure};
+use super::failure::Failure;
 use super::ports::{EventsQuery, Notebook, Orders, Payments, Randomness, StripeApi};
 
 /// An event is given so long to arrive by itself, in seconds.
@@ -61,12 +62,12 @@ impl Findings {
     /// What the operator has to look at, if anything was wrong.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause> {
-        let cause = |code| Cause {
-            code,
-            subject: "/webhooks/stripe".to_owned(),
+        let cause = |code, count: u32| {
+            let detail = format!("events: {count}");
+            (count > 0).then(|| Cause::new(code, "/webhooks/stripe", &detail))
         };
-        let missing = (self.missing > 0).then(|| cause("webhooks-missing"));
-        let unfit = (self.unfit > 0).then(|| cause("events-unfit"));
+        let missing = cause(Code::WebhooksMissing, self.missing);
+        let unfit = cause(Code::EventUnfit, self.unfit);
         missing.into_iter().chain(unfit).collect()
     }
 }

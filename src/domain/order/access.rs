@@ -9,12 +9,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, LinkView, MailReason, MailState, NewItem, Order, RETRY_PAUSES_SECS, Standing};
+use super::{Item, LinkView, MailReason, MailState, NewItem, Order, Standing};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::payment::{Amount, PaymentId, Withdrawal};
 use crate::domain::purchase::Purchase;
 use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
+
+/// The pauses between attempts at an errand, in seconds; the last one repeats.
+const PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
 
 /// What is stored of Stripe's say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,10 +140,10 @@ impl Errand {
         if now < self.due_at {
             return false;
         }
-        let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
+        let last = PAUSES_SECS.last().copied().unwrap_or_default();
         let pause = usize::try_from(self.attempts)
             .ok()
-            .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
+            .and_then(|at| PAUSES_SECS.get(at).copied());
         self.due_at = now.plus_secs(pause.unwrap_or(last));
         self.attempts = self.attempts.saturating_add(1);
         true

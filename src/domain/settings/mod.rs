@@ -2,6 +2,7 @@
 
 mod errors;
 mod limits;
+mod mail;
 mod product;
 mod secrets;
 mod stripe;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 pub use errors::SettingsErrors;
 pub use limits::Limits;
+pub use mail::{MailProvider, MailSettings};
 pub use product::{Product, ProductId};
 pub use stripe::{Mode, StripeSettings};
 
@@ -43,8 +45,8 @@ pub struct Settings {
     pub admin_token: Secret,
     /// `LINK_TTL_HOURS`, `MAX_DELIVERIES` and the like.
     pub limits: Limits,
-    /// `MAIL_PROVIDER`.
-    pub mail_provider: MailProvider,
+    /// `MAIL_…`, and what the provider needs.
+    pub mail: MailSettings,
     /// `PUBLIC_URL` without a slash at its end; without it, links lead to where the purchase came in.
     pub public_url: Option<String>,
     /// `SHOP_NAME`, `SUPPORT_EMAIL`.
@@ -71,13 +73,6 @@ pub struct Logo {
     pub key: String,
     /// Its media type, by the key's ending.
     pub media_type: &'static str,
-}
-
-/// Who sends the mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailProvider {
-    /// Nobody: they are kept for `/dev/outbox`.
-    Outbox,
 }
 
 /// Who sells, and what: the settings that are no secret, and all that an archive is checked against.
@@ -125,28 +120,19 @@ impl Settings {
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let limits = errors.limits(&read);
-        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| {
-            parse_mail_provider(raw, environment)
-        });
+        let mail = errors.mail(&read, environment);
         let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
             parse_public_url(raw, environment)
         });
         let shop = errors.shop(&read, environment);
         let products = errors.for_sale(&read);
-        match (
-            webhook_secrets,
-            stripe,
-            link_keys,
-            admin_token,
-            mail_provider,
-            shop,
-        ) {
+        match (webhook_secrets, stripe, link_keys, admin_token, mail, shop) {
             (
                 Some(webhook_secrets),
                 Some(stripe),
                 Some(link_keys),
                 Some(admin_token),
-                Some(mail_provider),
+                Some(mail),
                 Some(shop),
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
@@ -155,7 +141,7 @@ impl Settings {
                 link_keys,
                 admin_token,
                 limits,
-                mail_provider,
+                mail,
                 public_url,
                 shop,
                 products,
@@ -215,16 +201,6 @@ fn trimmed(read: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<Str
         read(name)
             .map(|raw| raw.trim().to_owned())
             .filter(|raw| !raw.is_empty())
-    }
-}
-
-fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvider, String> {
-    match (raw, environment) {
-        ("outbox", Environment::Development) => Ok(MailProvider::Outbox),
-        ("outbox", Environment::Production) => {
-            Err("is `outbox`, which sends nothing and works in development alone".to_owned())
-        }
-        _ => Err("takes `outbox`".to_owned()),
     }
 }
 

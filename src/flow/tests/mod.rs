@@ -1,6 +1,9 @@
+mod alarming;
 mod buying;
 mod downloading;
 mod issuing;
+mod mailing;
 mod money;
+mod renewing;
 mod returning;
 mod watching;

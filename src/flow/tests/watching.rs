@@ -4,6 +4,7 @@ use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::buying::{post, signed};
+use crate::domain::alarm::Code;
 use crate::domain::order::fixtures::PAID_AT;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{FakeNotebook, Fault, Town};
@@ -74,7 +75,7 @@ fn what_never_arrived_is_made_up_for_once() {
     kennel.town.wait(GRACE_SECS + 60);
     let found = kennel.run().unwrap();
     assert_eq!((found.events, found.missing), (1, 1));
-    assert_eq!(found.causes()[0].code, "webhooks-missing");
+    assert_eq!(found.causes()[0].code, Code::WebhooksMissing);
     assert_eq!(kennel.orders(), 1);
     // Looks overlap, and what is seen again changes nothing and alarms nobody.
     kennel.town.wait(60);
@@ -203,6 +204,6 @@ fn an_event_that_can_not_be_acted_on_is_told_and_stops_nothing() {
         found
             .causes()
             .iter()
-            .any(|cause| cause.code == "events-unfit")
+            .any(|cause| cause.code == Code::EventUnfit)
     );
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::mail::{Outcome, Schedule};
 use crate::domain::order::fixtures::{PAID_AT, browser, id, new_item, purchase};
 use crate::domain::order::{Command, Reply};
 
@@ -47,11 +48,18 @@ fn standings(order: &Order) -> Vec<Standing> {
     standings.collect()
 }
 
-const SENT: Command = Command::MailSent;
+/// The first mail was taken.
+fn sent() -> Command {
+    Command::MailTried {
+        edition: 0,
+        outcome: Outcome::Sent,
+        schedule: Schedule::new(1),
+    }
+}
 
 #[test]
 fn the_money_goes_and_so_does_the_link() {
-    let order = after(&[record(true), SENT, hear(1, Some(Withdrawal::Refunded))]).unwrap();
+    let order = after(&[record(true), sent(), hear(1, Some(Withdrawal::Refunded))]).unwrap();
     assert_eq!(standings(&order), [Standing::Revoked]);
     assert!(order.stripe.is_withdrawn());
     assert!(
@@ -70,10 +78,10 @@ fn a_mail_that_was_not_sent_yet_is_cancelled() {
 
 #[test]
 fn the_money_comes_back_and_a_new_link_is_mailed() {
-    let before = after(&[record(true), SENT]).unwrap();
+    let before = after(&[record(true), sent()]).unwrap();
     let order = after(&[
         record(true),
-        SENT,
+        sent(),
         hear(1, Some(Withdrawal::Disputed)),
         hear(2, None),
     ])
@@ -97,13 +105,21 @@ fn a_restored_mail_has_a_key_of_its_own() {
         for word in words {
             state = decide(state, word, now).0;
         }
-        let start = Command::StartMail { fresh: id(7) };
+        let start = Command::StartMail {
+            fresh: id(7),
+            schedule: Schedule::new(1),
+        };
         let (after, reply) = decide(state, start, now);
         let Reply::MailJob(Some(job)) = reply else {
             panic!("{reply:?}");
         };
         keys.push(job.idempotency_key);
-        state = decide(after, SENT, now).0;
+        let taken = Command::MailTried {
+            edition: job.edition,
+            outcome: Outcome::Sent,
+            schedule: Schedule::new(1),
+        };
+        state = decide(after, taken, now).0;
         now = now.plus_secs(3_600);
     }
     assert_ne!(keys[0], keys[1]);
@@ -147,7 +163,7 @@ fn what_the_operator_gives_in_spite_of_a_dispute_ends_when_it_is_lost() {
     };
     let mut commands = vec![
         record(true),
-        SENT,
+        sent(),
         hear(1, Some(Withdrawal::Disputed)),
         issue,
     ];
@@ -172,7 +188,7 @@ fn the_payment_is_told_until_it_knows() {
     let (state, none) = errands(state, PAID_AT);
     assert_eq!(none.register, None);
     let due_at = state.as_ref().unwrap().stripe.due_at().unwrap();
-    assert_eq!(due_at.secs_since(PAID_AT), RETRY_PAUSES_SECS[0]);
+    assert_eq!(due_at.secs_since(PAID_AT), PAUSES_SECS[0]);
     let (state, again) = errands(state, due_at);
     assert!(again.register.is_some());
     let registered = Command::Stripe(StripeCommand::Registered);
