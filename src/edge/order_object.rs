@@ -12,7 +12,7 @@ use super::mail::ConfiguredMailer;
 use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::id::OrderId;
-use crate::domain::order::{self, Command, Link, Note, Reply};
+use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
@@ -48,8 +48,14 @@ impl DurableObject for Order {
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;
-                // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
-                let heals = matches!(command, Command::Record { .. });
+                // Whoever asks again sets the alarm again: should one ever be lost, this heals it.
+                let heals = matches!(
+                    command,
+                    Command::Record { .. }
+                        | Command::Issue { .. }
+                        | Command::Renew { .. }
+                        | Command::Recover { .. }
+                );
                 let (reply, changed) = self
                     .decide_and_store(&command, bindings::now())
                     .map_err(in_runtime_words)?;
@@ -112,7 +118,7 @@ impl Referee for Order {
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
-    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Ended>, Unavailable> {
         let limits = self.limits()?;
         Ok(self
             .load()?
@@ -179,8 +185,11 @@ impl Order {
         if let Some(order) = &changed {
             document::store(&self.state, Role::Order, order)?;
         }
-        if let Some(note) = note {
-            document::add_to_trail(&self.state, note, now)?;
+        // The decision is stored, and must be answered: a stream that nobody knows to have begun would never end.
+        if let Some(Err(Unavailable(detail))) =
+            note.map(|note| document::add_to_trail(&self.state, note, now))
+        {
+            log_line(&serde_json::json!({ "trail": "not written", "detail": detail }));
         }
         Ok((reply, changed.is_some()))
     }

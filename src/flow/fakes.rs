@@ -10,14 +10,16 @@ use super::failure::Failure;
 use super::outbox::Outbox;
 use super::ports::{
     Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
-    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
+    Randomness, ReadError, Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
+use crate::domain::order::{
+    Command, Delivery, Ended, Link, Note, Order, Reply, Tombstone, decide, fixtures,
+};
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
 
@@ -149,7 +151,7 @@ impl Referee for OnlyOrder<'_> {
         )))
     }
 
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Ended>, Unavailable> {
         Ok(self
             .orders
             .only()
@@ -235,14 +237,22 @@ pub(super) struct FakeKv {
     pub slow: Cell<bool>,
 }
 
-impl Tombstones for FakeKv {
-    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+impl FakeKv {
+    async fn answers(&self) -> Result<(), Unavailable> {
         if self.slow.get() {
             std::future::pending::<()>().await;
         }
         if self.down.get() {
-            return Err(broken());
+            Err(broken())
+        } else {
+            Ok(())
         }
+    }
+}
+
+impl Tombstones for FakeKv {
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        self.answers().await?;
         Ok(self
             .buried
             .borrow()
@@ -257,9 +267,7 @@ impl Tombstones for FakeKv {
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.orders.borrow().get(jti.as_str()).cloned())
     }
 
@@ -269,9 +277,7 @@ impl Tombstones for FakeKv {
         order: &OrderId,
         _ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.orders
             .borrow_mut()
             .insert(jti.as_str().to_owned(), order.clone());
@@ -284,9 +290,7 @@ impl Tombstones for FakeKv {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.buried
             .borrow_mut()
             .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
@@ -296,16 +300,12 @@ impl Tombstones for FakeKv {
 
 impl KnownAddresses for FakeKv {
     async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.addresses.borrow().contains(address.as_str()))
     }
 
     async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.addresses
             .borrow_mut()
             .insert(address.as_str().to_owned());
@@ -315,16 +315,12 @@ impl KnownAddresses for FakeKv {
 
 impl Verdicts for FakeKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.verdicts.borrow().get(&info.etag).cloned())
     }
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.verdicts
             .borrow_mut()
             .insert(info.etag.clone(), verdict.clone());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::MailJob;
-use super::{Ending, NewItem, Request, Standing, Trail};
+use super::{Ended, Ending, NewItem, Request, Standing, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
@@ -144,8 +144,8 @@ pub enum Command {
     },
     /// These links' tombstones are in KV.
     Buried {
-        /// The links.
-        jtis: Vec<RandomId>,
+        /// The links, and what KV was told of them.
+        links: Vec<Ended>,
     },
 }
 
@@ -195,7 +195,12 @@ pub enum Reply {
         /// The tag of the copy that was first sent by this link, if any was.
         begun_etag: Option<String>,
     },
-    /// A mail with a new link goes to this address.
+    /// A download by the old link still runs, so it is left alone.
+    StillRuns {
+        /// For so long at most, if nothing more is heard of it.
+        retry_after_secs: i64,
+    },
+    /// A mail with a link goes to this address.
     WillMail {
         /// The buyer's.
         to: String,
