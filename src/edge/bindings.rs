@@ -23,6 +23,9 @@ use crate::flow::ports::{
 /// to be seen soon.
 const KV_CACHE_SECS: u64 = 30;
 
+/// A buyer waits for KV so long: a hot read takes a few milliseconds, a cold one some hundred.
+const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
+
 /// The largest logo, in bytes: it is loaded by every page.
 const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
 
@@ -277,6 +280,10 @@ impl Tombstones for LinksKv {
             .json()
             .await;
         read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn patience(&self) {
+        worker::Delay::from(KV_PATIENCE).await;
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {

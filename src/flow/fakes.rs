@@ -233,10 +233,15 @@ pub(super) struct FakeKv {
     pub orders: RefCell<BTreeMap<String, OrderId>>,
     pub addresses: RefCell<BTreeSet<String>>,
     pub down: Cell<bool>,
+    /// It never answers.
+    pub slow: Cell<bool>,
 }
 
 impl Tombstones for FakeKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        if self.slow.get() {
+            std::future::pending::<()>().await;
+        }
         if self.down.get() {
             return Err(broken());
         }
@@ -245,6 +250,12 @@ impl Tombstones for FakeKv {
             .borrow()
             .get(jti.as_str())
             .map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn patience(&self) {
+        if !self.slow.get() {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {

@@ -119,6 +119,9 @@ pub trait Tombstones {
     /// Why this link can never work again, if that is known here.
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
 
+    /// Is over when nobody is to wait for [`Tombstones::find`] any longer.
+    async fn patience(&self);
+
     /// Which order this link belongs to, for the operator.
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable>;
 

@@ -201,19 +201,16 @@ class Shop {
   /** Waits until the buyer's address knows of its order. */
   async addressIsKnown(email) {
     const key = `address:${createHash('sha256').update(`bookplate address\n${email}`).digest('hex')}`;
-    const { LINKS } = await this.#harness.getWorker().getEnv();
+    const kv = await this.kv();
     const until = Date.now() + MAIL_WITHIN_MS;
-    while (!(await LINKS.get(key))) {
+    while (!(await kv.get(key))) {
       if (Date.now() > until) throw new Error(`KV does not know ${email}`);
       await sleep(POLL_MS);
     }
   }
 
   /** The operator takes links back. */
-  revoke(which) {
-    const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
-    return this.fetch('/links/revoke', { method: 'POST', headers, body: JSON.stringify(which) });
-  }
+  revoke = (which) => this.operate('/links/revoke', which);
 
   browser = () => new Browser(this);
 }
@@ -242,6 +239,9 @@ export class Browser {
     }
     return answer;
   }
+
+  /** @returns {[string, string][]} names and values */
+  cookies = () => [...this.#cookies];
 
   /** The header that it sends, for handing a download over to another program. */
   cookie = () => [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');

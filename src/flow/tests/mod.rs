@@ -3,3 +3,4 @@ mod buying;
 mod downloading;
 mod issuing;
 mod mailing;
+mod renewing;
