@@ -12,6 +12,7 @@ use super::mail::ConfiguredMailer;
 use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::id::OrderId;
+use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
@@ -68,8 +69,19 @@ impl DurableObject for Order {
     }
 
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
-    /// alarm is set again, also if the order can't be read right now.
+    /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
+    /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
+        let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
+        let pause_secs = Schedule::new(speedup).pause_secs(1);
+        if let Err(error) = self
+            .state
+            .storage()
+            .set_alarm(pause_secs.saturating_mul(1_000))
+            .await
+        {
+            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+        }
         match self.operator().is_one() {
             Ok(true) => return self.operator().alarm().await,
             Ok(false) => {}
@@ -232,7 +244,7 @@ impl Order {
     /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
         let Some(order) = self.load().map_err(in_runtime_words)? else {
-            return Ok(());
+            return self.state.storage().delete_alarm().await;
         };
         let now = bindings::now();
         let kv_pause_secs = if pause_secs > 0 {

@@ -1,22 +1,24 @@
 //! The world as the tests have it: it forgets nothing, and fails when told to.
 
+mod mail;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::ops::Range;
 
+pub(super) use mail::{FakeAlarmBook, FakeMailer, FakeOperator};
+
 use super::download::World;
 use super::failure::Failure;
 use super::outbox::Outbox;
 use super::ports::{
-    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
-    Randomness, ReadError, Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
+    Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
+    Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
-use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::{Mail, Outcome};
 use crate::domain::order::{
     Command, Delivery, Ended, Link, Note, Order, Reply, Tombstone, decide, fixtures,
 };
@@ -325,102 +327,6 @@ impl Verdicts for FakeKv {
             .borrow_mut()
             .insert(info.etag.clone(), verdict.clone());
         Ok(())
-    }
-}
-
-/// A provider that takes a mail of the same key once, as Resend does.
-#[derive(Default)]
-pub(super) struct FakeMailer {
-    pub sent: RefCell<BTreeMap<String, Mail>>,
-    pub calls: Cell<u32>,
-    pub faults: RefCell<VecDeque<Fault>>,
-    /// What it says to everything, sending nothing.
-    pub answer: RefCell<Option<Outcome>>,
-}
-
-impl Mailer for FakeMailer {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
-        self.calls.set(self.calls.get() + 1);
-        if let Some(outcome) = &*self.answer.borrow() {
-            return outcome.clone();
-        }
-        let fault = self.faults.borrow_mut().pop_front();
-        if fault == Some(Fault::NotDone) {
-            return Outcome::no_answer("broken on purpose");
-        }
-        let mut sent = self.sent.borrow_mut();
-        let known = sent
-            .entry(idempotency_key.to_owned())
-            .or_insert_with(|| mail.clone());
-        assert_eq!(known, mail, "the same key with another body");
-        if fault.is_some() {
-            Outcome::no_answer("broken on purpose")
-        } else {
-            Outcome::Sent
-        }
-    }
-}
-
-/// The operator, who hears everything unless told not to.
-#[derive(Default)]
-pub(super) struct FakeOperator {
-    pub heard: RefCell<Vec<Cause>>,
-    pub faults: RefCell<VecDeque<Fault>>,
-}
-
-impl FakeOperator {
-    pub(super) fn codes(&self) -> Vec<&'static str> {
-        self.heard
-            .borrow()
-            .iter()
-            .map(|cause| cause.code.as_str())
-            .collect()
-    }
-}
-
-impl Operator for FakeOperator {
-    async fn raise(&self, cause: Cause) -> Result<(), Unavailable> {
-        let fault = self.faults.borrow_mut().pop_front();
-        let mut heard = self.heard.borrow_mut();
-        if fault != Some(Fault::NotDone) && !heard.contains(&cause) {
-            heard.push(cause);
-        }
-        fault.map_or(Ok(()), |_| Err(broken()))
-    }
-}
-
-/// The operator's alarms.
-#[derive(Default)]
-pub(super) struct FakeAlarmBook {
-    alarms: RefCell<Alarms>,
-    not_before: Cell<Option<Timestamp>>,
-    pub updates: Cell<u32>,
-    /// Storage fails at this update, counted from 0: the object died.
-    pub dies_at: Cell<Option<u32>>,
-}
-
-impl FakeAlarmBook {
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let due_at = self.alarms.borrow().due_at();
-        due_at.map(|at| {
-            self.not_before
-                .get()
-                .map_or(at, |earliest| earliest.max(at))
-        })
-    }
-
-    pub(super) fn wait_until(&self, at: Timestamp) {
-        self.not_before.set(Some(at));
-    }
-}
-
-impl AlarmBook for FakeAlarmBook {
-    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable> {
-        let at = self.updates.replace(self.updates.get() + 1);
-        if self.dies_at.get() == Some(at) {
-            return Err(broken());
-        }
-        Ok(change(&mut self.alarms.borrow_mut()))
     }
 }
 
