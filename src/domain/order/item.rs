@@ -70,7 +70,7 @@ impl Item {
     }
 
     /// How one of its links stands.
-    pub(super) fn standing(&self, link: &Link, limits: &Limits, now: Timestamp) -> Standing {
+    pub(crate) fn standing(&self, link: &Link, limits: &Limits, now: Timestamp) -> Standing {
         link.standing(None, self.terms(link, limits), now)
     }
 

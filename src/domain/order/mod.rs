@@ -3,6 +3,7 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod access;
 mod audit;
 mod command;
 mod coverage;
@@ -15,6 +16,7 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
 pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;
@@ -41,6 +43,9 @@ pub struct Order {
     pub items: Vec<Item>,
     /// The mail with the links. A purchase made elsewhere has none at first: who asks for its link delivers it.
     pub mail: Option<MailState>,
+    /// Stripe's say in it. An order from before there was any has heard nothing.
+    #[serde(default)]
+    pub stripe: StripeSide,
     /// The buyer's address knows of this order, so that it can be recovered.
     pub address_knows: bool,
 }
@@ -65,8 +70,11 @@ pub fn decide(
                     .into_iter()
                     .map(|new| Item::new(new, limits, now))
                     .collect();
-                let products = items.iter().map(|item| item.product.clone()).collect();
-                let mail = mail.then(|| MailState::due(MailReason::Purchase, products, now));
+                let products: Vec<_> = items.iter().map(|item| item.product.clone()).collect();
+                // Without items there is nothing to mail yet.
+                let mail = (mail && !items.is_empty())
+                    .then(|| MailState::due(MailReason::Purchase, products, now));
+                let stripe = StripeSide::of(&purchase, now);
                 let reply = Reply::Recorded {
                     new: true,
                     purchase: purchase.clone(),
@@ -77,6 +85,7 @@ pub fn decide(
                         origin,
                         items,
                         mail,
+                        stripe,
                         address_knows: false,
                     }),
                     reply,
@@ -85,16 +94,24 @@ pub fn decide(
             _ => (None, Reply::Unknown),
         };
     };
+    if let Command::Stripe(command) = command {
+        return match order.obey_stripe(command, limits, now) {
+            Some(reply) => (Some(order), Reply::Stripe(reply)),
+            None => (None, Reply::Done),
+        };
+    }
     let reply = order.obey(command, limits, now);
     (Some(order), reply)
 }
 
 impl Order {
-    /// When the order wants to be woken: a mail is due, or KV is to be told something.
+    /// When the order wants to be woken: an errand or a mail is due, or KV is to be told something.
     #[must_use]
     pub fn next_alarm(&self, limits: &Limits) -> Option<Timestamp> {
-        self.mail_due_at()
+        let errand = self.stripe.due_at();
+        errand
             .into_iter()
+            .chain(self.mail_due_at())
             .chain(self.kv_due_at(limits))
             .min()
     }
@@ -117,7 +134,9 @@ impl Order {
             .links()
             .filter(|link| !link.indexed)
             .map(|link| link.issued_at);
-        let unknown = (!self.address_knows).then_some(self.purchase.purchased_at);
+        // What may be none of ours is none of the address's either.
+        let unknown =
+            (!self.address_knows && !self.items.is_empty()).then_some(self.purchase.purchased_at);
         ends.chain(unindexed).chain(unknown).min()
     }
 
@@ -150,10 +169,15 @@ impl Order {
 
     fn obey(&mut self, command: Command, limits: &Limits, now: Timestamp) -> Reply {
         match command {
-            Command::Record { .. } => Reply::Recorded {
-                new: false,
-                purchase: self.purchase.clone(),
-            },
+            Command::Record {
+                purchase, items, ..
+            } => {
+                self.name_products(purchase.products, items, limits, now);
+                Reply::Recorded {
+                    new: false,
+                    purchase: self.purchase.clone(),
+                }
+            }
             Command::Issue { product, jti } => self.issue(product.as_ref(), jti, limits, now),
             Command::Renew { jti, fresh } => self.renew_for_buyer(&jti, fresh, limits, now),
             Command::Recover { fresh } => self.recover(&fresh, limits, now),
@@ -224,6 +248,8 @@ impl Order {
                 Reply::Done
             }
             Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
+            // It is answered before: it may end the order.
+            Command::Stripe(_) => Reply::Done,
             Command::Indexed { jtis } => {
                 self.named(&jtis).for_each(|link| link.indexed = true);
                 Reply::Done
@@ -312,6 +338,7 @@ impl Order {
         if revoked == 0 {
             return Reply::Unknown;
         }
+        self.stripe.taken_by_the_operator(jti);
         // A mail that was not sent yet would carry links that are dead.
         let any_left = self
             .items

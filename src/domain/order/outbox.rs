@@ -162,6 +162,10 @@ impl MailState {
 
     pub(super) fn keep(&mut self, mail: &Mail, now: Timestamp) {
         if self.mail.is_none() {
+            if self.trouble.is_none() {
+                // The provider's time begins when it has something to send.
+                self.asked_at = now;
+            }
             self.mail = Some(mail.clone());
             self.text_since = Some(now);
         }
@@ -257,7 +261,9 @@ impl MailState {
         } else {
             schedule.given_up_after_secs()
         };
-        self.attempts > 0 && waited_secs >= patience_secs
+        // What could not be composed yet, since its product is not configured, never was at the provider.
+        let tried = self.mail.is_some() || self.trouble.is_some();
+        tried && waited_secs >= patience_secs
     }
 
     /// The provider may soon have forgotten the text's key.

@@ -35,8 +35,10 @@ fn recorded() -> Option<Order> {
     indexed(decide(None, record(true), PAID_AT).0)
 }
 
-/// KV knows of its links, and the address of it.
+/// KV knows of its links, and the address and the payment of it.
 fn indexed(order: Option<Order>) -> Option<Order> {
+    let registered = Command::Stripe(StripeCommand::Registered);
+    let order = decide(order, registered, PAID_AT).0;
     let order = decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0;
     decide(order, Command::AddressKnows, PAID_AT).0
 }
@@ -289,14 +291,14 @@ fn order_format_unchanged() {
     let stored = format!(
         concat!(
             r#"{{"purchase":{{"order":"cs_test_1","products":["demo"],"buyer":{{"name":"Ada Lovelace","#,
-            r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
-            r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
+            r#""organisation":"Engines Ltd","email":"ada@example.com","country":null,"tax_ids":[]}},"#,
+            r#""purchased_at":1700000000,"payment_intent":"pi_1","amount":null}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
             r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"earlier":[],"#,
             r#""begun_etag":null,"sending_leases":0,"indexed":true,"buried":false}}],"deliveries":0,"renewals":0,"#,
             r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"stage":"due","asked_at":1700000000,"#,
             r#""due_at":1700000000,"attempts":0,"mail":null,"text_since":null,"edition":0,"trouble":null,"#,
-            r#""sent_at":null,"failure":null}},"address_knows":true}}"#
+            r#""sent_at":null,"failure":null}},"stripe":{{"register":null,"name":null,"revision":0,"withdrawn":null}},"address_knows":true}}"#
         ),
         license.as_str()
     );
