@@ -46,12 +46,12 @@ async function takeOutcomes() {
   const shop = await openOutcomesShop();
   try {
     for (const outcome of OUTCOMES) {
-      const scene = await outcome.arrange(shop);
+      const { page, context } = await open(browser, shop, outcome, { viewport: PHONE });
       for (const [colorScheme, suffix] of SCHEMES) {
-        const { page, context } = await open(browser, shop, outcome, scene, { viewport: PHONE, colorScheme });
+        await page.emulateMedia({ colorScheme });
         await take(page, `${outcome.name}${suffix}`);
-        await context.close();
       }
+      await context.close();
     }
   } finally {
     await shop.close();
