@@ -10,6 +10,7 @@ const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'screenshots');
 const VIEWPORT = { width: 640, height: 400 };
 const PHONE = { width: 390, height: 400 };
 const SCHEMES = [['light', ''], ['dark', '-dark']];
+const PAINTED_WITHIN_MS = 500;
 const PUBLIC_URL = 'https://downloads.paperstreet.example';
 
 /** `npm run screenshots`: takes the pictures of the mail, and of every page in both colour schemes. */
@@ -58,6 +59,12 @@ async function takeOutcomes() {
   }
 }
 
-function take(page, name) {
+async function take(page, name) {
+  if (page.frames().length > 1) {
+    // A frame is painted once it is in view.
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({ ...page.viewportSize(), height });
+    await page.waitForTimeout(PAINTED_WITHIN_MS);
+  }
   return page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
 }
