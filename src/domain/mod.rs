@@ -4,6 +4,7 @@
 //! arguments, so every rule is tested natively, in tables.
 
 pub mod address;
+pub mod alarm;
 pub mod copy;
 pub mod http;
 pub mod id;

@@ -23,6 +23,9 @@ use crate::flow::ports::{
 /// to be seen soon.
 const KV_CACHE_SECS: u64 = 30;
 
+/// A buyer waits for KV so long: a hot read takes a few milliseconds, a cold one some hundred.
+const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
+
 /// The largest logo, in bytes: it is loaded by every page.
 const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
 
@@ -64,6 +67,9 @@ pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
     Settings::parse(|name| setting(env, name))
 }
 
+/// The bindings that a setting depends on.
+const BOUND: [&str; 1] = ["EMAIL"];
+
 /// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
 /// not answer, whoever decides behind it is the only limit.
 pub(super) async fn may_ask(env: &Env, who: String) -> bool {
@@ -81,6 +87,10 @@ pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
+    }
+    // A binding to a service answers to every name, that of its JSON included. That it is there is all there is to read.
+    if BOUND.contains(&name) {
+        return Some("bound".to_owned());
     }
     value
         .as_string()
@@ -270,6 +280,10 @@ impl Tombstones for LinksKv {
             .json()
             .await;
         read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn patience(&self) {
+        worker::Delay::from(KV_PATIENCE).await;
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {

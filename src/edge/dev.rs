@@ -9,12 +9,12 @@ use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
 use super::request::{Call, only, runtime};
 use crate::domain::id::hex;
 use crate::domain::keys::{Secret, hmac_sha256};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome};
 use crate::domain::page;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
-use crate::flow::ports::{Mailer, Randomness as _, Unavailable};
+use crate::flow::ports::{Randomness as _, Unavailable};
 use crate::flow::webhook::{self, WebhookRequest};
 
 /// The outbox's pages show mails as they would look: they bring inline styles, and stand in frames.
@@ -44,8 +44,16 @@ struct Kept {
     sent_at_ms: u64,
 }
 
-impl Mailer for DevOutbox {
-    async fn send(
+impl DevOutbox {
+    /// Keeps a mail, unless one of the same key is there.
+    pub(super) async fn keep(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome {
+        match self.put(mail, idempotency_key, now).await {
+            Ok(()) => Outcome::Sent,
+            Err(Unavailable(why)) => Outcome::no_answer(&why),
+        }
+    }
+
+    async fn put(
         &self,
         mail: &Mail,
         idempotency_key: &str,
@@ -76,9 +84,7 @@ impl Mailer for DevOutbox {
             .await
             .map_err(|error| unavailable("outbox", &error))
     }
-}
 
-impl DevOutbox {
     /// All mails, newest first.
     async fn mails(&self) -> Result<Vec<Kept>, Unavailable> {
         let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;

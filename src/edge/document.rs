@@ -19,6 +19,8 @@ pub(super) enum Role {
     Order,
     /// An e-mail address, and its orders.
     Address,
+    /// What the operator is to be told.
+    Operator,
 }
 
 impl Role {
@@ -26,6 +28,7 @@ impl Role {
         match self {
             Self::Order => "purchase",
             Self::Address => "address",
+            Self::Operator => "alarms",
         }
     }
 }

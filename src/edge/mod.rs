@@ -5,6 +5,8 @@ mod bindings;
 mod dev;
 mod document;
 mod download;
+mod mail;
+mod operator_object;
 mod order_object;
 mod renewal;
 mod request;

@@ -7,16 +7,17 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 
 use super::answer::log_line;
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
-use super::dev::DevOutbox;
 use super::document::{self, Role};
+use super::mail::ConfiguredMailer;
+use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::id::OrderId;
 use crate::domain::order::{self, Command, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
-use crate::flow::outbox;
-use crate::flow::ports::{Referee, Unavailable};
+use crate::flow::outbox::Outbox;
+use crate::flow::ports::{Referee, Unavailable, Work};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -44,6 +45,7 @@ impl DurableObject for Order {
         match request.path().as_str() {
             "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
             "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;
                 // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
@@ -62,6 +64,19 @@ impl DurableObject for Order {
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
     /// alarm is set again, also if the order can't be read right now.
     async fn alarm(&self) -> Result<Response> {
+        match self.operator().is_one() {
+            Ok(true) => return self.operator().alarm().await,
+            Ok(false) => {}
+            // Whichever it is, it can't be read: later.
+            Err(error) => {
+                log_line(&serde_json::json!({ "alarm": "object", "detail": error.0 }));
+                self.state
+                    .storage()
+                    .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
+                    .await?;
+                return Response::empty();
+            }
+        }
         let pause_secs = match self.run_outbox().await {
             Ok(()) => 0,
             Err(failure) => {
@@ -69,6 +84,8 @@ impl DurableObject for Order {
                 log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
                 match failure {
                     Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+                    // The order knows itself when to try again.
+                    Failure::MailNotSent(_) => 0,
                     _ => ALARM_PAUSE_SECS,
                 }
             }
@@ -103,6 +120,11 @@ impl Referee for Order {
             .unwrap_or_default())
     }
 
+    fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
+        let limits = self.limits()?;
+        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+    }
+
     fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
         let order = self.load()?.filter(|order| !order.address_knows);
         Ok(order.map(|order| {
@@ -113,24 +135,33 @@ impl Referee for Order {
 }
 
 impl Order {
+    fn operator(&self) -> OperatorObject<'_> {
+        OperatorObject {
+            state: &self.state,
+            env: &self.env,
+        }
+    }
+
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
-        let links = || {
-            self.env
-                .kv("LINKS")
-                .map_err(|error| bindings::unavailable("LINKS", &error))
+        let links = self
+            .env
+            .kv("LINKS")
+            .map_err(|error| bindings::unavailable("LINKS", &error));
+        let mailer = ConfiguredMailer {
+            env: &self.env,
+            settings: &settings.mail,
         };
-        let (kv, mailer) = (LinksKv(links()?), DevOutbox(links()?));
-        outbox::run(
-            &settings,
-            self,
-            &mailer,
-            &kv,
-            &OrderObjects(&self.env),
-            &SystemRandom,
-            bindings::now(),
-        )
-        .await
+        let outbox = Outbox {
+            settings: &settings,
+            referee: self,
+            mailer: &mailer,
+            kv: &LinksKv(links?),
+            addresses: &OrderObjects(&self.env),
+            operator: &OperatorAlarm(&self.env),
+            random: &SystemRandom,
+        };
+        outbox.run(bindings::now()).await
     }
 
     /// The answer, and whether anything changed.

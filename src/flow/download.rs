@@ -1,6 +1,9 @@
 //! A buyer opens the link, presses the button, and the copy is streamed.
 
 use std::ops::Range;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 
 use crate::domain::copy::{self, Texts};
 use crate::domain::http::percent_encode;
@@ -284,9 +287,15 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         }
     }
 
-    /// KV's no is final. Its silence is none: the order knows, and KV only spares it work.
+    /// KV's no is final. Its silence is none, and neither is an answer that takes too long, a failure, or a yes: the order
+    /// knows, and KV only spares it work.
     async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
-        match self.kv.find(jti).await {
+        let (answer, patience) = (self.kv.find(jti), self.kv.patience());
+        let answer = match select(pin!(answer), pin!(patience)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Ok(None),
+        };
+        match answer {
             Ok(Some(Tombstone::Used { at, replaceable })) => {
                 Err(Failure::Standing(Standing::Used { at, replaceable }))
             }

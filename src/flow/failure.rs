@@ -57,6 +57,8 @@ pub enum Failure {
     Plan(ProductId, PlanError),
     /// A text can't be rendered.
     Template(TemplateError),
+    /// The mail provider did not take a mail. When it is tried again, if so, is stored.
+    MailNotSent(String),
     /// Something that we depend on did not answer.
     Unavailable(Unavailable),
 }
@@ -107,6 +109,7 @@ impl Failure {
             | Self::Archive(..)
             | Self::Plan(..)
             | Self::Template(_) => not_now("not-ready", "Your copy can't be made right now; we have to mend something."),
+            Self::MailNotSent(_) => not_now("mail-not-sent", "Your mail can't be sent right now.").retry_after(60),
             Self::Unavailable(_) => not_now("unavailable", "We can't look your download up right now.").retry_after(10),
         }
     }
@@ -126,7 +129,7 @@ impl Failure {
             Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
-            Self::Unavailable(Unavailable(text)) => Some(text.clone()),
+            Self::Unavailable(Unavailable(text)) | Self::MailNotSent(text) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
@@ -351,6 +354,7 @@ mod tests {
             Failure::ArchiveMissing(id()),
             Failure::ArchiveChanged(id()),
             Failure::Template(TemplateError("internal".to_owned())),
+            Failure::MailNotSent("internal".to_owned()),
             Failure::Unavailable(Unavailable("internal".to_owned())),
         ]);
         all

@@ -7,15 +7,16 @@ use std::ops::Range;
 
 use super::download::World;
 use super::failure::Failure;
-use super::outbox;
+use super::outbox::Outbox;
 use super::ports::{
-    Addresses, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Orders, Randomness,
-    ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
+    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
+    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome};
 use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -155,6 +156,11 @@ impl Referee for OnlyOrder<'_> {
             .ended_links(&self.orders.limits.get(), now))
     }
 
+    fn work(&self) -> Result<Option<Work>, Unavailable> {
+        let limits = self.orders.limits.get();
+        Ok(Some(Work::of(&self.orders.only(), &limits)))
+    }
+
     fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable> {
         let order = Some(self.orders.only()).filter(|order| !order.address_knows);
         Ok(order.map(|order| {
@@ -225,10 +231,15 @@ pub(super) struct FakeKv {
     pub orders: RefCell<BTreeMap<String, OrderId>>,
     pub addresses: RefCell<BTreeSet<String>>,
     pub down: Cell<bool>,
+    /// It never answers.
+    pub slow: Cell<bool>,
 }
 
 impl Tombstones for FakeKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        if self.slow.get() {
+            std::future::pending::<()>().await;
+        }
         if self.down.get() {
             return Err(broken());
         }
@@ -237,6 +248,12 @@ impl Tombstones for FakeKv {
             .borrow()
             .get(jti.as_str())
             .map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn patience(&self) {
+        if !self.slow.get() {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
@@ -321,19 +338,19 @@ pub(super) struct FakeMailer {
     pub sent: RefCell<BTreeMap<String, Mail>>,
     pub calls: Cell<u32>,
     pub faults: RefCell<VecDeque<Fault>>,
+    /// What it says to everything, sending nothing.
+    pub answer: RefCell<Option<Outcome>>,
 }
 
 impl Mailer for FakeMailer {
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        _now: Timestamp,
-    ) -> Result<(), Unavailable> {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
         self.calls.set(self.calls.get() + 1);
+        if let Some(outcome) = &*self.answer.borrow() {
+            return outcome.clone();
+        }
         let fault = self.faults.borrow_mut().pop_front();
         if fault == Some(Fault::NotDone) {
-            return Err(broken());
+            return Outcome::no_answer("broken on purpose");
         }
         let mut sent = self.sent.borrow_mut();
         let known = sent
@@ -341,10 +358,73 @@ impl Mailer for FakeMailer {
             .or_insert_with(|| mail.clone());
         assert_eq!(known, mail, "the same key with another body");
         if fault.is_some() {
-            Err(broken())
+            Outcome::no_answer("broken on purpose")
         } else {
-            Ok(())
+            Outcome::Sent
         }
+    }
+}
+
+/// The operator, who hears everything unless told not to.
+#[derive(Default)]
+pub(super) struct FakeOperator {
+    pub heard: RefCell<Vec<Cause>>,
+    pub faults: RefCell<VecDeque<Fault>>,
+}
+
+impl FakeOperator {
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        self.heard
+            .borrow()
+            .iter()
+            .map(|cause| cause.code.as_str())
+            .collect()
+    }
+}
+
+impl Operator for FakeOperator {
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable> {
+        let fault = self.faults.borrow_mut().pop_front();
+        let mut heard = self.heard.borrow_mut();
+        if fault != Some(Fault::NotDone) && !heard.contains(&cause) {
+            heard.push(cause);
+        }
+        fault.map_or(Ok(()), |_| Err(broken()))
+    }
+}
+
+/// The operator's alarms.
+#[derive(Default)]
+pub(super) struct FakeAlarmBook {
+    alarms: RefCell<Alarms>,
+    not_before: Cell<Option<Timestamp>>,
+    pub updates: Cell<u32>,
+    /// Storage fails at this update, counted from 0: the object died.
+    pub dies_at: Cell<Option<u32>>,
+}
+
+impl FakeAlarmBook {
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        let due_at = self.alarms.borrow().due_at();
+        due_at.map(|at| {
+            self.not_before
+                .get()
+                .map_or(at, |earliest| earliest.max(at))
+        })
+    }
+
+    pub(super) fn wait_until(&self, at: Timestamp) {
+        self.not_before.set(Some(at));
+    }
+}
+
+impl AlarmBook for FakeAlarmBook {
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable> {
+        let at = self.updates.replace(self.updates.get() + 1);
+        if self.dies_at.get() == Some(at) {
+            return Err(broken());
+        }
+        Ok(change(&mut self.alarms.borrow_mut()))
     }
 }
 
@@ -408,6 +488,7 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub operator: FakeOperator,
     pub random: Counter,
 }
 
@@ -426,6 +507,7 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            operator: FakeOperator::default(),
             random: Counter::default(),
         }
     }
@@ -451,16 +533,16 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
-        let run = outbox::run(
-            &self.settings,
-            &referee,
-            &self.mailer,
-            &self.kv,
-            &self.orders,
-            &self.random,
-            self.now(),
-        );
-        pollster::block_on(run)
+        let outbox = Outbox {
+            settings: &self.settings,
+            referee: &referee,
+            mailer: &self.mailer,
+            kv: &self.kv,
+            addresses: &self.orders,
+            operator: &self.operator,
+            random: &self.random,
+        };
+        pollster::block_on(outbox.run(self.now()))
     }
 
     pub(super) fn wait(&self, secs: i64) {

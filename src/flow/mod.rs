@@ -3,6 +3,7 @@
 //! Async over the small traits in [`ports`], each named by what it guarantees. Natively they are tested
 //! with fakes that fail; in the runtime `edge` implements them.
 
+pub mod alarm;
 pub mod download;
 pub mod failure;
 pub mod health;

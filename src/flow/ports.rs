@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
-use crate::domain::order::{Command, Link, Reply};
-use crate::domain::settings::ProductId;
+use crate::domain::mail::{Mail, Outcome};
+use crate::domain::order::{Command, Link, MailFailure, Order, Reply};
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 use crate::domain::zip::ArchiveIndex;
 
@@ -45,11 +46,41 @@ pub trait Referee {
     /// Storage failed.
     fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
 
+    /// What is left to do, if there is an order.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn work(&self) -> Result<Option<Work>, Unavailable>;
+
     /// The order's name and its buyer's address, if that address does not know of it yet.
     ///
     /// # Errors
     /// Storage failed.
     fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable>;
+}
+
+/// What an order has left to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The order.
+    pub order: OrderId,
+    /// A mail of which the operator is to hear that it failed.
+    pub untold_failure: Option<MailFailure>,
+    /// Since when others are to be told what the order knows.
+    pub known_due_at: Option<Timestamp>,
+}
+
+impl Work {
+    /// That of this order.
+    #[must_use]
+    pub fn of(order: &Order, limits: &Limits) -> Self {
+        let mail = order.mail.as_ref();
+        Self {
+            order: order.purchase.order.clone(),
+            untold_failure: mail.and_then(|mail| mail.untold_failure().cloned()),
+            known_due_at: order.kv_due_at(limits),
+        }
+    }
 }
 
 /// The addresses that orders were made with: one each, one decision after the other, stored before it is answered.
@@ -87,6 +118,9 @@ pub trait KnownAddresses {
 pub trait Tombstones {
     /// Why this link can never work again, if that is known here.
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
+
+    /// Is over when nobody is to wait for [`Tombstones::find`] any longer.
+    async fn patience(&self);
 
     /// Which order this link belongs to, for the operator.
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable>;
@@ -211,13 +245,29 @@ pub trait Memory {
     reason = "nothing here crosses threads: a Worker has one"
 )]
 pub trait Mailer {
-    /// Hands a mail over. The same key is sent once, where the provider knows how to.
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        now: Timestamp,
-    ) -> Result<(), Unavailable>;
+    /// Hands a mail over. The same key is sent once, where the provider knows how to. Unless it was sent or
+    /// refused, the provider may have taken it or not.
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome;
+}
+
+/// The operator: hears of what only a person can mend.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Operator {
+    /// Raises the alarm: it is told once per cause and day, however often it is raised. After an error it
+    /// may have been heard or not.
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable>;
+}
+
+/// The operator's alarms in storage.
+pub trait AlarmBook {
+    /// Loads, changes and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable>;
 }
 
 /// Draws bytes that nobody can foresee.

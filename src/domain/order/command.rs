@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::outbox::MailJob;
 use super::{Ending, NewItem, Request, Standing, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
 use crate::domain::settings::ProductId;
 use crate::domain::time::Timestamp;
@@ -118,14 +118,25 @@ pub enum Command {
     StartMail {
         /// What the names of new links are made of, should the old ones be about to end.
         fresh: RandomId,
+        /// When mails are tried.
+        schedule: Schedule,
     },
     /// The mail's text, as it will be sent on every attempt.
     KeepMail {
         /// The text.
         mail: Mail,
     },
-    /// The provider took the mail.
-    MailSent,
+    /// An attempt has ended.
+    MailTried {
+        /// Which text it was that was tried.
+        edition: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// When mails are tried.
+        schedule: Schedule,
+    },
+    /// The operator knows that a mail failed.
+    MailFailureTold,
     /// KV knows which order these links belong to.
     Indexed {
         /// The links.

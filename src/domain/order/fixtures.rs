@@ -3,8 +3,9 @@
 use super::{Client, LinkView, NewItem, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::keys::KeyRing;
+use crate::domain::mail::Mailbox;
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
-use crate::domain::settings::{Product, ProductId, Shop};
+use crate::domain::settings::{MailProvider, MailSettings, Product, ProductId, Shop};
 use crate::domain::time::Timestamp;
 
 pub(crate) const PAID_AT: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -19,6 +20,17 @@ pub(crate) fn shop() -> Shop {
         name: "Demo Shop".to_owned(),
         support_email: "help@example.com".to_owned(),
         logo: None,
+    }
+}
+
+pub(crate) fn mail_settings() -> MailSettings {
+    MailSettings {
+        provider: MailProvider::Outbox,
+        from: Mailbox::new("Demo Shop", "shop@example.com"),
+        reply_to: "help@example.com".to_owned(),
+        subject: None,
+        operator: Some("operator@example.com".to_owned()),
+        speedup: 1,
     }
 }
 

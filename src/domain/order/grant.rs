@@ -175,10 +175,15 @@ impl Link {
     /// somebody is using is left to them.
     #[must_use]
     pub fn is_worth_sending(&self, terms: Terms<'_>, now: Timestamp) -> bool {
+        self.has_left(50, terms, now)
+    }
+
+    /// Whether it works, and has so many percent of its life left.
+    pub(super) fn has_left(&self, percent: i64, terms: Terms<'_>, now: Timestamp) -> bool {
         let life_secs = self.expires_at.secs_since(self.issued_at);
         let left_secs = self.expires_at.secs_since(now);
         match self.standing(None, terms, now) {
-            Standing::Ready => left_secs * 2 >= life_secs,
+            Standing::Ready => left_secs * 100 >= life_secs * percent,
             Standing::InProgress { .. } => true,
             _ => false,
         }

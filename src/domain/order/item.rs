@@ -106,19 +106,19 @@ impl Item {
         Ok(())
     }
 
-    /// Whether its link can be mailed now. One that is to be `fresh` has half of its life left; one that somebody is
+    /// Whether its link can be mailed now, with so many percent of its life left at least. One that somebody is
     /// using is left to them, and so is one that was taken back.
     pub(super) fn is_fit_to_mail(
         &self,
         link: &Link,
-        fresh: bool,
+        least_left: i64,
         limits: &Limits,
         now: Timestamp,
     ) -> bool {
         let terms = self.terms(link, limits);
         let runs = link.runs_until(limits).is_some_and(|until| now < until);
         runs || match link.standing(None, terms, now) {
-            Standing::Ready => !fresh || link.is_begun() || link.is_worth_sending(terms, now),
+            Standing::Ready => link.is_begun() || link.has_left(least_left, terms, now),
             Standing::Expired { .. } | Standing::Exhausted { .. } => false,
             _ => true,
         }

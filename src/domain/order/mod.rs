@@ -21,7 +21,7 @@ pub use coverage::Coverage;
 pub use grant::{Link, Standing, Terms};
 pub use item::{Item, NewItem};
 pub use lease::{Ending, Lease, Request};
-pub use outbox::{MailJob, MailReason, MailState, RETRY_PAUSES_SECS};
+pub use outbox::{MailFailure, MailJob, MailReason, MailState, Stage};
 
 use super::id::{BrowserId, RandomId};
 use super::purchase::Purchase;
@@ -97,7 +97,7 @@ impl Order {
             .min()
     }
 
-    /// When a mail is due.
+    /// When a mail is due, or the operator is to hear of one.
     #[must_use]
     pub fn mail_due_at(&self) -> Option<Timestamp> {
         self.mail.as_ref().and_then(MailState::due_at)
@@ -194,15 +194,27 @@ impl Order {
                 link.finish(&key, &stream, ending, limits, now)
                     .map(|()| None)
             }),
-            Command::StartMail { fresh } => {
-                Reply::MailJob(self.start_mail(&fresh, limits, now).map(Box::new))
+            Command::StartMail { fresh, schedule } => {
+                Reply::MailJob(self.start_mail(&fresh, schedule, limits, now).map(Box::new))
             }
             Command::KeepMail { mail } => {
-                self.mail.iter_mut().for_each(|state| state.keep(&mail));
+                self.mail
+                    .iter_mut()
+                    .for_each(|state| state.keep(&mail, now));
                 Reply::Done
             }
-            Command::MailSent => {
-                self.mail.iter_mut().for_each(|state| state.sent(now));
+            Command::MailTried {
+                edition,
+                outcome,
+                schedule,
+            } => {
+                if let Some(state) = &mut self.mail {
+                    state.tried(edition, outcome, schedule, now);
+                }
+                Reply::Done
+            }
+            Command::MailFailureTold => {
+                self.mail.iter_mut().for_each(MailState::failure_told);
                 Reply::Done
             }
             Command::AddressKnows => {

@@ -9,6 +9,7 @@ use proptest::test_runner::Config;
 
 use super::fixtures::{PAID_AT, browser, new_item, purchase, trail};
 use super::*;
+use crate::domain::mail::Schedule;
 
 const RUNS: u32 = 10_000;
 
@@ -222,7 +223,8 @@ impl Life {
             }
             Step::Mail => {
                 let fresh = self.draw();
-                self.ask(Command::StartMail { fresh });
+                let schedule = Schedule::new(1);
+                self.ask(Command::StartMail { fresh, schedule });
             }
         }
         if self.item().links.len() > links {

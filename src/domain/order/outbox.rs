@@ -5,13 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{LinkView, Order, Standing};
 use crate::domain::id::RandomId;
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 
-/// The pauses between attempts, in seconds; the last one repeats. Storage keeps the mail, the alarm
-/// keeps the time, so no attempt depends on a Worker that lives.
-pub const RETRY_PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
+/// A link that is mailed for the first time has so much of its life left, in percent.
+const LEFT_WHEN_NEW: i64 = 50;
+
+/// And so much if its text is sent once more as it was: of 24 hours, the 4 that are left after the 20 for which a
+/// text is kept.
+const LEFT_WHEN_KEPT: i64 = 16;
+
+/// No link has as much.
+const LEFT_NEVER: i64 = 101;
 
 /// Why a mail is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,22 @@ pub enum MailReason {
     Recovery,
 }
 
+/// How far a mail has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It is to be sent.
+    Due,
+    /// It was handed over, and what became of it is not known yet.
+    Sending,
+    /// The provider took it.
+    Sent,
+    /// It will not be sent.
+    Failed,
+    /// There is nothing in it any more.
+    Cancelled,
+}
+
 /// One mail's way to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailState {
@@ -33,16 +55,45 @@ pub struct MailState {
     reason: MailReason,
     /// The links of these items are in it.
     products: Vec<ProductId>,
-    /// Not before this; `None` when it was sent.
+    /// How far it has come.
+    stage: Stage,
+    /// Since when it is wanted.
+    asked_at: Timestamp,
+    /// Not before this; `None` when there is nothing left to do.
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
+    /// Since when that is the text.
+    text_since: Option<Timestamp>,
     /// Which text of this order it is: another text has another idempotency key.
     edition: u32,
+    /// Why the last attempt did not succeed.
+    trouble: Option<Trouble>,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
+    /// The last mail of this order that failed for good.
+    failure: Option<MailFailure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Trouble {
+    /// Whether the operator has to mend it.
+    refused: bool,
+    /// In the provider's words, cleaned.
+    why: String,
+}
+
+/// A mail that will not be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailFailure {
+    /// Since when.
+    pub at: Timestamp,
+    /// In the provider's words, cleaned.
+    pub why: String,
+    /// Whether the operator was told.
+    pub told: bool,
 }
 
 /// What an attempt needs.
@@ -54,10 +105,14 @@ pub struct MailJob {
     pub mail: Option<Mail>,
     /// What to compose it from.
     pub links: Vec<LinkView>,
+    /// Which text of the order it is.
+    pub edition: u32,
     /// The same on every attempt, so that a provider that took it already drops the second.
     pub idempotency_key: String,
     /// 1 for the first.
     pub attempt: u32,
+    /// For how long it has been wanted, in seconds.
+    pub waited_secs: i64,
 }
 
 impl MailState {
@@ -67,26 +122,54 @@ impl MailState {
         Self {
             reason,
             products,
+            stage: Stage::Due,
+            asked_at: now,
             due_at: Some(now),
             attempts: 0,
             mail: None,
+            text_since: None,
             edition: 0,
+            trouble: None,
             sent_at: None,
+            failure: None,
         }
     }
 
-    /// When to try (again).
+    /// When there is something to do: to try (again), or to tell the operator that it failed.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        self.due_at
+        let untold = self.untold_failure().map(|failure| failure.at);
+        self.due_at.into_iter().chain(untold).min()
     }
 
-    pub(super) fn keep(&mut self, mail: &Mail) {
-        self.mail.get_or_insert_with(|| mail.clone());
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The failure that the operator has not been told of.
+    #[must_use]
+    pub fn untold_failure(&self) -> Option<&MailFailure> {
+        self.failure.as_ref().filter(|failure| !failure.told)
+    }
+
+    pub(super) fn failure_told(&mut self) {
+        self.failure
+            .iter_mut()
+            .for_each(|failure| failure.told = true);
+    }
+
+    pub(super) fn keep(&mut self, mail: &Mail, now: Timestamp) {
+        if self.mail.is_none() {
+            self.mail = Some(mail.clone());
+            self.text_since = Some(now);
+        }
     }
 
     /// Its links are others now: a text that may have been sent is not sent again.
     pub(super) fn recompose(&mut self) {
+        self.text_since = None;
         if self.mail.take().is_some() {
             self.edition = self.edition.saturating_add(1);
         }
@@ -94,15 +177,92 @@ impl MailState {
 
     /// There is nothing to send any more.
     pub(super) fn cancel(&mut self) {
-        self.due_at = None;
-        self.mail = None;
+        self.end(Stage::Cancelled);
     }
 
-    pub(super) fn sent(&mut self, now: Timestamp) {
-        self.due_at = None;
+    /// An attempt has ended. What was asked for meanwhile has another text, of which this says nothing.
+    pub(super) fn tried(
+        &mut self,
+        edition: u32,
+        outcome: Outcome,
+        schedule: Schedule,
+        now: Timestamp,
+    ) {
+        if self.due_at.is_none() || self.edition != edition {
+            return;
+        }
+        self.stage = Stage::Due;
+        match outcome {
+            Outcome::Sent | Outcome::SentBefore => self.sent(now),
+            Outcome::Never { why } => self.fail(why, now),
+            Outcome::Later {
+                why,
+                retry_after_secs,
+            } => {
+                self.wait(retry_after_secs.unwrap_or_default(), now);
+                self.trouble = Some(Trouble {
+                    refused: false,
+                    why,
+                });
+            }
+            Outcome::Refused {
+                why,
+                retry_after_secs,
+            } => {
+                let wanted_secs = retry_after_secs.unwrap_or_default();
+                self.wait(wanted_secs.max(schedule.refused_pause_secs()), now);
+                self.trouble = Some(Trouble { refused: true, why });
+            }
+        }
+    }
+
+    /// The next attempt is not before then.
+    fn wait(&mut self, secs: i64, now: Timestamp) {
+        self.due_at = self.due_at.max(Some(now.plus_secs(secs)));
+    }
+
+    fn sent(&mut self, now: Timestamp) {
+        self.end(Stage::Sent);
+        self.trouble = None;
         self.sent_at.get_or_insert(now);
-        // The text has done its duty; the link in it should lie in as few places as can be.
+    }
+
+    fn fail(&mut self, why: String, now: Timestamp) {
+        self.end(Stage::Failed);
+        self.failure = Some(MailFailure {
+            at: now,
+            why,
+            told: false,
+        });
+    }
+
+    /// The text has done its duty, or has none any more; the link in it should lie in as few places as can be.
+    fn end(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.due_at = None;
         self.mail = None;
+        self.text_since = None;
+    }
+
+    /// What the operator has to mend takes longer than what passes by itself: nobody's mail is to be lost over a
+    /// long weekend.
+    fn is_given_up(&self, schedule: Schedule, now: Timestamp) -> bool {
+        let waited_secs = now.secs_since(self.asked_at);
+        let refused = self.trouble.as_ref().is_some_and(|it| it.refused);
+        let patience_secs = if refused {
+            schedule.refused_given_up_after_secs()
+        } else {
+            schedule.given_up_after_secs()
+        };
+        self.attempts > 0 && waited_secs >= patience_secs
+    }
+
+    /// The provider may soon have forgotten the text's key.
+    fn is_worn(&self, schedule: Schedule, now: Timestamp) -> bool {
+        self.mail.is_some()
+            && self
+                .text_since
+                .is_none_or(|since| now.secs_since(since) >= schedule.text_kept_secs())
     }
 }
 
@@ -122,6 +282,7 @@ impl Order {
             let edition = state.edition.saturating_add(1);
             *state = MailState {
                 edition,
+                failure: state.failure.take(),
                 ..MailState::due(reason, products, now)
             };
             return;
@@ -145,7 +306,7 @@ impl Order {
             };
             match item.standing(link, limits, now) {
                 Standing::Ready | Standing::Yours | Standing::InProgress { .. } => {}
-                Standing::Expired { .. } if item.is_fit_to_mail(link, false, limits, now) => {
+                Standing::Expired { .. } if item.is_fit_to_mail(link, 0, limits, now) => {
                     continue;
                 }
                 Standing::Expired { .. } => {
@@ -172,10 +333,12 @@ impl Order {
     /// followed by it.
     ///
     /// A mail that is late gets new links, and with them a new text and a new key: nobody is to get a link
-    /// that is about to end.
+    /// that is about to end, and no key is used for longer than a provider remembers it. A mail that is too late is
+    /// given up.
     pub(super) fn start_mail(
         &mut self,
         fresh: &RandomId,
+        schedule: Schedule,
         limits: &Limits,
         now: Timestamp,
     ) -> Option<MailJob> {
@@ -196,27 +359,42 @@ impl Order {
             state.sent(now);
             return None;
         }
+        if state.is_given_up(schedule, now) {
+            let last = state.trouble.take().map(|trouble| trouble.why);
+            state.fail(last.unwrap_or_else(|| "no answer".to_owned()), now);
+            return None;
+        }
+        let worn = state.is_worn(schedule, now);
+        let least_left = match (recovers, worn, &state.mail) {
+            // A stranger may have asked: what works is left alone.
+            (true, _, _) => 0,
+            (false, true, _) => LEFT_NEVER,
+            (false, false, Some(_)) => LEFT_WHEN_KEPT,
+            (false, false, None) => LEFT_WHEN_NEW,
+        };
+        if worn {
+            state.recompose();
+        }
         for (at, item) in items.into_iter().enumerate() {
             let fit = item
                 .links
                 .last()
-                .is_some_and(|link| item.is_fit_to_mail(link, !recovers, limits, now));
+                .is_some_and(|link| item.is_fit_to_mail(link, least_left, limits, now));
             if !fit {
                 item.renew(fresh.nth(at), limits, now);
                 state.recompose();
             }
         }
-        let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
-        let pause = usize::try_from(state.attempts)
-            .ok()
-            .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
-        state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
+        state.stage = Stage::Sending;
         state.attempts = state.attempts.saturating_add(1);
+        state.due_at = Some(now.plus_secs(schedule.pause_secs(state.attempts)));
         let job = MailJob {
             reason: state.reason,
             mail: state.mail.clone(),
+            edition: state.edition,
             idempotency_key: format!("links/{}/{}", self.purchase.order.as_str(), state.edition),
             attempt: state.attempts,
+            waited_secs: now.secs_since(state.asked_at),
             links: Vec::new(),
         };
         let links = self.links_to_mail(limits, now);
@@ -249,3 +427,6 @@ impl Order {
         links.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 use super::fixtures::{PAID_AT, TTL_SECS, browser, id, new_item, purchase};
 use super::*;
+use crate::domain::mail::{Outcome, Schedule};
 
 /// The rule, with the limits that a shop has if it says nothing.
 fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
@@ -16,7 +17,18 @@ fn record(mail: bool) -> Command {
 }
 
 fn start_mail() -> Command {
-    Command::StartMail { fresh: id(50) }
+    Command::StartMail {
+        fresh: id(50),
+        schedule: Schedule::new(1),
+    }
+}
+
+fn mail_tried(outcome: Outcome) -> Command {
+    Command::MailTried {
+        edition: 0,
+        outcome,
+        schedule: Schedule::new(1),
+    }
 }
 
 fn recorded() -> Option<Order> {
@@ -81,7 +93,7 @@ fn nothing_but_a_purchase_makes_an_order() {
         },
         Command::Open(key),
         start_mail(),
-        Command::MailSent,
+        mail_tried(Outcome::Sent),
     ] {
         assert_eq!(decide(None, command, PAID_AT), (None, Reply::Unknown));
     }
@@ -203,9 +215,8 @@ fn a_product_that_was_not_bought_has_no_link() {
 fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
     let mut order = recorded();
     let mut now = PAID_AT;
-    for (attempt, pause) in RETRY_PAUSES_SECS
+    for (attempt, pause) in [30, 120, 600, 1_800, 3_600, 14_400, 14_400]
         .iter()
-        .chain(&[4 * 3_600, 4 * 3_600])
         .enumerate()
     {
         assert_eq!(
@@ -226,7 +237,7 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
         now = now.plus_secs(*pause);
         order = after;
     }
-    let (order, _) = decide(order, Command::MailSent, now);
+    let (order, _) = decide(order, mail_tried(Outcome::Sent), now);
     assert_eq!(order.as_ref().unwrap().next_alarm(&Limits::default()), None);
     assert_eq!(
         decide(order, start_mail(), now.plus_secs(99_999)).1,
@@ -242,6 +253,7 @@ fn every_attempt_sends_the_text_of_the_first() {
         text: text.to_owned(),
         html: String::new(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let (order, _) = decide(
         recorded(),
@@ -282,8 +294,9 @@ fn order_format_unchanged() {
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
             r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"earlier":[],"#,
             r#""begun_etag":null,"sending_leases":0,"indexed":true,"buried":false}}],"deliveries":0,"renewals":0,"#,
-            r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"due_at":1700000000,"attempts":0,"#,
-            r#""mail":null,"edition":0,"sent_at":null}},"address_knows":true}}"#
+            r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"stage":"due","asked_at":1700000000,"#,
+            r#""due_at":1700000000,"attempts":0,"mail":null,"text_since":null,"edition":0,"trouble":null,"#,
+            r#""sent_at":null,"failure":null}},"address_knows":true}}"#
         ),
         license.as_str()
     );
@@ -404,6 +417,7 @@ fn two_items_tried() -> Option<Order> {
         text: "t".to_owned(),
         html: "h".to_owned(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let order = decide(None, command, PAID_AT).0;
     let order = decide(order, start_mail(), PAID_AT).0;

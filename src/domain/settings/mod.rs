@@ -2,6 +2,7 @@
 
 mod errors;
 mod limits;
+mod mail;
 mod product;
 mod secrets;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 pub use errors::SettingsErrors;
 pub use limits::Limits;
+pub use mail::{MailProvider, MailSettings};
 pub use product::{Product, ProductId};
 
 use errors::Errors;
@@ -41,8 +43,8 @@ pub struct Settings {
     pub admin_token: Secret,
     /// `LINK_TTL_HOURS`, `MAX_DELIVERIES` and the like.
     pub limits: Limits,
-    /// `MAIL_PROVIDER`.
-    pub mail_provider: MailProvider,
+    /// `MAIL_…`, and what the provider needs.
+    pub mail: MailSettings,
     /// `PUBLIC_URL` without a slash at its end; without it, links lead to where the purchase came in.
     pub public_url: Option<String>,
     /// `SHOP_NAME`, `SUPPORT_EMAIL`.
@@ -69,13 +71,6 @@ pub struct Logo {
     pub key: String,
     /// Its media type, by the key's ending.
     pub media_type: &'static str,
-}
-
-/// Who sends the mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailProvider {
-    /// Nobody: they are kept for `/dev/outbox`.
-    Outbox,
 }
 
 /// Who sells, and what: the settings that are no secret, and all that an archive is checked against.
@@ -123,9 +118,7 @@ impl Settings {
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let limits = errors.limits(&read);
-        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| {
-            parse_mail_provider(raw, environment)
-        });
+        let mail = errors.mail(&read, environment);
         let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
             parse_public_url(raw, environment)
         });
@@ -136,7 +129,7 @@ impl Settings {
             stripe_api_key,
             link_keys,
             admin_token,
-            mail_provider,
+            mail,
             shop,
         ) {
             (
@@ -144,7 +137,7 @@ impl Settings {
                 Some(stripe_api_key),
                 Some(link_keys),
                 Some(admin_token),
-                Some(mail_provider),
+                Some(mail),
                 Some(shop),
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
@@ -153,7 +146,7 @@ impl Settings {
                 link_keys,
                 admin_token,
                 limits,
-                mail_provider,
+                mail,
                 public_url,
                 shop,
                 products,
@@ -213,16 +206,6 @@ fn trimmed(read: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<Str
         read(name)
             .map(|raw| raw.trim().to_owned())
             .filter(|raw| !raw.is_empty())
-    }
-}
-
-fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvider, String> {
-    match (raw, environment) {
-        ("outbox", Environment::Development) => Ok(MailProvider::Outbox),
-        ("outbox", Environment::Production) => {
-            Err("is `outbox`, which sends nothing and works in development alone".to_owned())
-        }
-        _ => Err("takes `outbox`".to_owned()),
     }
 }
 

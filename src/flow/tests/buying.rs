@@ -44,12 +44,12 @@ fn post(town: &Town, body: &str, signature: Option<&str>) -> Result<Received, Fa
     ))
 }
 
-fn buy(town: &Town) -> Result<Received, Failure> {
+pub(super) fn buy(town: &Town) -> Result<Received, Failure> {
     post(town, &event(), Some(&signed(town, &event())))
 }
 
 /// Rings until nothing is due any more, as the platform would.
-fn ring_on(town: &Town) {
+pub(super) fn ring_on(town: &Town) {
     for _ in 0..100 {
         let Some(at) = town.orders.only().next_alarm(&town.settings.limits) else {
             return;

@@ -210,6 +210,25 @@ fn an_expired_link_is_expired() {
 }
 
 #[test]
+fn the_order_is_right_whether_kv_is_slow_failing_or_empty() {
+    let troubles: [fn(&Town); 3] = [
+        |town: &Town| town.kv.slow.set(true),
+        |town| town.kv.down.set(true),
+        |_| (),
+    ];
+    for trouble in troubles {
+        let (town, token) = bought();
+        trouble(&town);
+        assert!(look(&town, &token, 1).is_ok());
+        assert!(redeem(&town, &token, 1).is_ok());
+        assert!(matches!(
+            standing(redeem(&town, &token, 2)),
+            Standing::InProgress { .. }
+        ));
+    }
+}
+
+#[test]
 fn a_signed_expiry_counts_whatever_the_order_says() {
     let (town, _) = bought();
     let order = town.orders.only();
