@@ -1,9 +1,11 @@
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { demoArchive } from '../../src/cli/demo-product.mjs';
 import { openShop } from '../e2e/shop.mjs';
 import { openBrowser } from './browser.mjs';
 import { OUTCOMES, open, openOutcomesShop } from './outcomes.mjs';
+import { withPalette } from './png.mjs';
 
 /** Beside this file; the README and templates/README.md show them. */
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'screenshots');
@@ -66,5 +68,6 @@ async function take(page, name) {
     await page.setViewportSize({ ...page.viewportSize(), height });
     await page.waitForTimeout(PAINTED_WITHIN_MS);
   }
-  return page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
+  const png = await page.screenshot({ fullPage: true });
+  await writeFile(join(FOLDER, `${name}.png`), withPalette(png));
 }
