@@ -1,7 +1,9 @@
 //! Another link: by the button on the page of an old one, or by the address.
 
+use std::time::Duration;
+
 use serde::Deserialize;
-use worker::{Context, Response};
+use worker::{Context, Delay, Response};
 
 use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
@@ -13,6 +15,10 @@ use crate::domain::page;
 use crate::domain::settings::Settings;
 use crate::flow::failure::Failure;
 use crate::flow::renewal::{self, Renewed};
+
+/// An address is looked up so long after it was asked for: by then the answer is out. What is done for an address
+/// that we know would delay it else, and that can be measured.
+const ANSWER_IS_OUT_AFTER: Duration = Duration::from_millis(250);
 
 /// `POST /renew`, form field `token`: see [`renewal::renew`].
 pub(super) async fn renew(
@@ -94,6 +100,7 @@ async fn typed_address(call: &mut Call<'_>) -> Result<String, Failure> {
 /// Looks the address up once the answer is out.
 fn later(ctx: &Context, env: worker::Env, address: AddressId) {
     ctx.wait_until(async move {
+        Delay::from(ANSWER_IS_OUT_AFTER).await;
         let orders = OrderObjects(&env);
         let recovered = match env.kv("LINKS") {
             Ok(kv) => {
