@@ -6,6 +6,7 @@ import { build } from '../../src/cli/build.mjs';
 import { ROOT, lockedVersion } from '../../src/cli/project.mjs';
 import { Advice, program, say, step } from '../../src/cli/terminal.mjs';
 import { concurrency } from './parts/concurrency.mjs';
+import { cost } from './parts/cost.mjs';
 import { downloads } from './parts/downloads.mjs';
 import { entries } from './parts/entries.mjs';
 import { ranges } from './parts/ranges.mjs';
@@ -14,7 +15,7 @@ import { size } from './parts/size.mjs';
 import { write } from './report.mjs';
 import { Runtime } from './runtime.mjs';
 
-const PARTS = { downloads, entries, ranges, concurrency, redemption, size };
+const PARTS = { downloads, entries, ranges, concurrency, redemption, size, cost };
 const RESULTS = join(ROOT, 'tests', 'bench', 'results.json');
 const USAGE = `Try: npm run bench -- --quick, or a part of it: npm run bench -- ${Object.keys(PARTS).join(' ')}`;
 

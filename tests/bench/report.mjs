@@ -124,11 +124,13 @@ function micro({ rows }) {
   return ['## 8. Native micro-benchmarks', table(['what', 'median', 'from', 'to'], rows.map((row) => [row.name, ...[row.median, row.low, row.high].map(nanoseconds)]))];
 }
 
-function cost({ rows, total, priced, operations }) {
+function cost({ rows, total, priced, objectSecondDollars }) {
+  const pages = [...new Set(rows.map(({ page }) => page))].map((page) => `<${page}>`).join(', ');
   return [
-    '## 9. A million downloads of 100 MB',
-    `Published prices of ${priced}, beyond what the plan includes. Counted in the runtime, per purchase and download: ${Object.entries(operations).map(([name, count]) => `${name} ${count}`).join(', ')}.`,
-    table(['operation', 'per download', 'price', 'per million'], [...rows.map((row) => [row.what, row.count, row.price, dollars(row.dollars)]), ['all', '', '', dollars(total)]]),
+    '## 9. A million purchases and downloads of 100 MB',
+    `Operations counted in the runtime; prices as published, ${priced}, beyond what the paid plan includes: ${pages}. The size is in no price: R2's egress is free.`,
+    table(['step', 'operation', 'each', '$ per million', 'for a million'], [...rows.map((row) => [row.step, row.what, row.count, row.price, dollars(row.dollars)]), ['all', '', '', '', dollars(total)]]),
+    `Not in it: storage, CPU ($0.02 per million ms), the mail, and the time that objects are awake: ${dollars(objectSecondDollars)} for a second of each order.`,
   ];
 }
 

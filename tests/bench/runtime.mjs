@@ -4,7 +4,7 @@ import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
 import { Meter } from './meter.mjs';
-import { SECRETS, ours, productOf, rustZip, variant } from './workers.mjs';
+import { SECRETS, counting, ours, productOf, rustZip, variant } from './workers.mjs';
 
 /** After the last byte the runtime tidies up: that belongs to the request as well. */
 const SETTLE_MS = 40;
@@ -19,10 +19,10 @@ export class Runtime {
 
   /**
    * @param {string} folder
-   * @param {{ archives: string[], variants: string[] }} what
+   * @param {{ archives: string[], variants: string[], counted?: boolean }} what `counted`: ours counts what it does
    */
-  static async start(folder, { archives, variants }) {
-    const workers = [ours(archives)];
+  static async start(folder, { archives, variants, counted = false }) {
+    const workers = [counted ? counting(archives) : ours(archives)];
     for (const name of variants) workers.push(name === 'rust-zip' ? await rustZip() : await variant(name));
     const runtime = new Runtime();
     runtime.#mf = new Miniflare(convertV4MiniflareOptions({

@@ -50,6 +50,17 @@ export function ours(archives) {
   };
 }
 
+/**
+ * The product, with every operation on a binding counted.
+ * @param {string[]} archives
+ */
+export function counting(archives) {
+  const worker = ours(archives);
+  const path = join(ROOT, 'build', 'counting.mjs');
+  const contents = readFileSync(join(HERE, 'variants', 'counting.mjs'), 'utf8');
+  return { ...worker, modules: [{ type: 'ESModule', path, contents }, ...worker.modules] };
+}
+
 /** @param {string} archive */
 export const productOf = (archive) => archive.replace(/\.zip$/, '');
 
