@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import http from 'node:http';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import http from 'node:http';
 import { crc32 } from 'node:zlib';
 
 const LOCAL_BYTES = 30;
@@ -15,8 +15,8 @@ const MOST_32 = 0xffffffff;
 const DOS_DATE = 0x21;
 
 /**
- * An archive of `count` stored files of `length` random bytes each, without zip64 below 65,536 files and 4 GiB. All
- * are alike, which does not matter where nothing is compressed. PKWARE's APPNOTE 6.3.10, 4.3.
+ * An archive of `count` stored files of `length` bytes each, with zip64 from 65,535 files on, below 4 GiB. All are
+ * alike and look random, the same in each run; that does not matter where nothing is compressed. PKWARE's APPNOTE 6.3.10, 4.3.
  * @param {{ count: number, length: number }} shape
  */
 export function shaped({ count, length }) {
@@ -27,7 +27,7 @@ export function shaped({ count, length }) {
   const directoryBytes = count * (RECORD_BYTES + nameBytes);
   const zip64 = count >= MOST_16 || directoryAt >= MOST_32;
   const bytes = directoryAt + directoryBytes + END_BYTES + (zip64 ? ZIP64_END_BYTES + ZIP64_LOCATOR_BYTES : 0);
-  const contents = randomBytes(length);
+  const contents = createHash('shake256', { outputLength: length }).update('bookplate').digest();
   const crc = crc32(contents);
   if (directoryAt >= MOST_32) throw new RangeError('offsets above 4 GiB are not made here');
 

@@ -15,7 +15,7 @@ const ALARM_MS = 1_500;
  */
 export async function countOperations(start) {
   const runtime = await start({ archives: [ARCHIVE], variants: ['raw'], counted: true });
-  const told = async () => JSON.parse((await runtime.request('ours', '/operations', { keep: true })).text);
+  const told = async () => JSON.parse((await runtime.request('ours', '/operations', { keep: true })).content);
   try {
     await publish(runtime, ARCHIVE, { count: 100, length: 1_000 });
     const before = await runtime.lease(ARCHIVE);
@@ -55,6 +55,6 @@ async function buy(runtime) {
 async function tokenOf(runtime, session) {
   const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
   const answer = await runtime.request('ours', '/links', { method: 'POST', headers, body: JSON.stringify({ session_id: session }), keep: true });
-  if (answer.status !== 201) throw new Error(`no link: ${answer.status} ${answer.text}`);
-  return new URL(JSON.parse(answer.text).url).searchParams.get('token');
+  if (answer.status !== 201) throw new Error(`no link: ${answer.status} ${answer.content}`);
+  return new URL(JSON.parse(answer.content).url).searchParams.get('token');
 }

@@ -128,7 +128,7 @@ function cost({ rows, total, priced, objectSecondDollars }) {
   const pages = [...new Set(rows.map(({ page }) => page))].map((page) => `<${page}>`).join(', ');
   return [
     '## 9. A million purchases and downloads of 100 MB',
-    `Operations counted in the runtime; prices as published, ${priced}, beyond what the paid plan includes: ${pages}. The size is in no price: R2's egress is free.`,
+    `Operations counted in the runtime. Prices beyond what the paid plan includes, ${priced}: ${pages}. The size is in no price: R2's egress is free. A purchase's KV read and one of its KV writes are the development outbox's: a mail provider takes neither.`,
     table(['step', 'operation', 'each', '$ per million', 'for a million'], [...rows.map((row) => [row.step, row.what, row.count, row.price, dollars(row.dollars)]), ['all', '', '', '', dollars(total)]]),
     `Not in it: storage, CPU ($0.02 per million ms), the mail, and the time that objects are awake: ${dollars(objectSecondDollars)} for a second of each order.`,
   ];

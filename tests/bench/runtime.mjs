@@ -71,7 +71,7 @@ export class Runtime {
     const announced = response.headers['content-length'];
     if (announced !== undefined && Number(announced) !== bytes) throw new Error(`${worker}: ${bytes} bytes of ${announced}`);
     const content = Buffer.concat(kept);
-    return { status: response.statusCode, headers: response.headers, content, text: content.toString(), bytes, seconds, firstByteMs };
+    return { status: response.statusCode, headers: response.headers, content, bytes, seconds, firstByteMs };
   }
 
   /**
@@ -97,15 +97,15 @@ export class Runtime {
     });
     const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
     const answer = await this.request('ours', '/links', { method: 'POST', headers, body, keep: true });
-    if (answer.status !== 201) throw new Error(`no link: ${answer.status} ${answer.text}`);
-    return new URL(JSON.parse(answer.text).url).searchParams.get('token');
+    if (answer.status !== 201) throw new Error(`no link: ${answer.status} ${answer.content}`);
+    return new URL(JSON.parse(answer.content).url).searchParams.get('token');
   }
 
   /** Presses the button: the address of the copy, and the cookie that goes with it. */
   async redeem(token, { agent } = {}) {
     const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/html' };
     const answer = await this.request('ours', '/download', { method: 'POST', headers, body: `token=${token}`, keep: true, agent });
-    if (answer.status !== 303) throw new Error(`no lease: ${answer.status} ${answer.text}`);
+    if (answer.status !== 303) throw new Error(`no lease: ${answer.status} ${answer.content}`);
     return { path: answer.headers.location, cookie: answer.headers['set-cookie'][0].split(';')[0] };
   }
 

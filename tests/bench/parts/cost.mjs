@@ -1,9 +1,6 @@
 import { countOperations } from '../operations.mjs';
 
-/**
- * Dollars per million beyond what the paid plan includes, and the page that says so.
- * KV's page was not at hand itself: its prices are as a catalogue of published prices quotes it.
- */
+/** Dollars per million beyond what the paid plan includes, and the page that says so. */
 const PRICES = {
   request: [0.3, 'https://developers.cloudflare.com/workers/platform/pricing/'],
   'object request': [0.15, 'https://developers.cloudflare.com/durable-objects/platform/pricing/'],
@@ -14,7 +11,8 @@ const PRICES = {
   'KV read': [0.5, 'https://developers.cloudflare.com/kv/platform/pricing/'],
   'KV write': [5, 'https://developers.cloudflare.com/kv/platform/pricing/'],
 };
-const PRICED = 'November 2026';
+const PRICED =
+  "read on 2026-11-23 in stored copies: objects' requests and time on Cloudflare's own page, the others as third parties quoted Cloudflare's pages in 2026";
 
 /** An object that is awake is billed for 128 MB, whatever it does: $12.50 for a million GB-s. */
 const OBJECT_SECOND_DOLLARS_PER_MILLION = 0.128 * 12.5;

@@ -52,7 +52,7 @@ async function firstLook(open, archive) {
     const path = `/download?token=${token}`;
     const page = await runtime.metered(() => runtime.request('ours', path, { headers: { accept: 'text/html' } }));
     const memory = await runtime.request('ours', '/dev/memory', { keep: true });
-    return { seconds: page.seconds, cpuSeconds: page.cpuSeconds, grownBytes: page.grownBytes, wasmBytes: JSON.parse(memory.text).wasm_bytes };
+    return { seconds: page.seconds, cpuSeconds: page.cpuSeconds, grownBytes: page.grownBytes, wasmBytes: JSON.parse(memory.content).wasm_bytes };
   } finally {
     await runtime.close();
   }
