@@ -22,7 +22,7 @@
 //! 2. The order is a Durable Object, one per Checkout Session, and the referee over it. [`domain::order::decide`]
 //!    is all that it knows: state and command in, state and reply out. The object loads, decides and stores
 //!    without an `await` between, so each decision is atomic.
-//! 3. Its alarm rings. [`flow::outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
+//! 3. Its alarm rings. [`flow::outbox::Outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
 //!    a stable key, and tries again until that worked.
 //! 4. The buyer opens the link, a signed token ([`domain::token`]). [`flow::download::World::look`] shows the page
 //!    and changes nothing. KV is asked first: it may say no, but only the order may say yes.
@@ -35,11 +35,14 @@
 //!    the bytes go out that make it a delivery, the order is told, and the link is used up. A stream that
 //!    breaks off before frees it ([`domain::order::Link::begin`] says how that is counted).
 //! 8. Half an hour after the last sign of life the lease is over, and the order's alarm tells KV.
+//! 9. Whoever comes too late, or got nothing, has another link mailed: [`flow::renewal`]. It goes to the address
+//!    on file. [`domain::address`] finds a buyer's orders again, and bounds what a stranger can have mailed.
 //!
 //! # What holds, and where it is tested
 //!
 //! - Nothing unsigned is believed: `domain::token`, `domain::stripe`, `flow::tests::downloading`.
-//! - A link is good once, and only for a delivery: `domain::order::grant`, by its table and by properties.
+//! - A link is good once, and only for a delivery: `domain::order::grant`, by its table, and `domain::order::model`, by
+//!   ten thousand lives of a purchase.
 //! - One purchase, one mail, whatever dies in between: `flow::tests::buying`.
 //! - Every reader of ZIPs accepts the copy: `tests/zip_*.rs`.
 //! - All of it in the real runtime: `tests/e2e`, a story for each thing that somebody does.

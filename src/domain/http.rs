@@ -69,8 +69,39 @@ pub fn percent_encode(text: &str) -> String {
     encoded
 }
 
+/// The network of an address, for an audit trail that names no household: the first 24 bits of an IPv4 address, the first
+/// 48 of an IPv6 address. `None` if it is neither.
+#[must_use]
+pub fn network(address: &str) -> Option<String> {
+    match address.trim().parse().ok()? {
+        std::net::IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            Some(format!("{a}.{b}.{c}.0/24"))
+        }
+        std::net::IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            Some(format!(
+                "{}/48",
+                std::net::Ipv6Addr::from([a, b, c, 0, 0, 0, 0, 0])
+            ))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_network_names_no_household() {
+        for (address, shown) in [
+            ("203.0.113.77", Some("203.0.113.0/24")),
+            ("2001:db8:1234:5678::1", Some("2001:db8:1234::/48")),
+            ("somewhere", None),
+            ("", None),
+        ] {
+            assert_eq!(network(address).as_deref(), shown, "{address}");
+        }
+    }
+
     use super::*;
 
     #[test]

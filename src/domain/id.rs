@@ -22,6 +22,21 @@ impl RandomId {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// One of the identifiers that are made of this one, which nobody can foresee either; the first is itself.
+    #[must_use]
+    pub fn nth(&self, at: usize) -> Self {
+        if at == 0 {
+            return self.clone();
+        }
+        let digest = Sha256::digest(format!("{at}\n{}", self.0));
+        let mut bytes = RandomBytes::default();
+        bytes
+            .iter_mut()
+            .zip(digest)
+            .for_each(|(byte, from)| *byte = from);
+        Self::from_random(&bytes)
+    }
+
     /// The identifier in a text, if it is of its form.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {

@@ -3,6 +3,8 @@
 //! Nothing here knows a clock, a source of randomness, a network or a runtime. Time and randomness are
 //! arguments, so every rule is tested natively, in tables.
 
+pub mod address;
+pub mod alarm;
 pub mod copy;
 pub mod http;
 pub mod id;

@@ -17,6 +17,22 @@ pub struct Problem {
     pub next: Option<String>,
     /// When to try again, in seconds (`Retry-After`, RFC 9110 §10.2.3).
     pub retry_after_secs: Option<i64>,
+    /// What the page has a button for.
+    pub offer: Option<Offer>,
+}
+
+/// What somebody who met a problem can do about it, by a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offer {
+    /// Look at the link again.
+    LookAgain,
+    /// Have a new link mailed in the place of an expired one.
+    Renew,
+    /// Have another link mailed in the place of a used one.
+    Replace,
+    /// Have the mail sent again, by the address.
+    Recover,
 }
 
 #[derive(Serialize)]
@@ -46,6 +62,7 @@ impl Problem {
             detail: detail.into(),
             next: None,
             retry_after_secs: None,
+            offer: None,
         }
     }
 
@@ -60,6 +77,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, secs: i64) -> Self {
         self.retry_after_secs = Some(secs.max(1));
+        self
+    }
+
+    /// With a button.
+    #[must_use]
+    pub fn offer(mut self, offer: Offer) -> Self {
+        self.offer = Some(offer);
         self
     }
 

@@ -20,6 +20,18 @@ impl std::fmt::Display for TemplateError {
 /// The templates that come with the service: the name says how it is escaped.
 const BUILT_IN: &[(&str, &str)] = &[
     (
+        "mail/alarm.html",
+        include_str!("../../templates/mail/alarm.html"),
+    ),
+    (
+        "mail/alarm.txt",
+        include_str!("../../templates/mail/alarm.txt"),
+    ),
+    (
+        "mail/alarm-subject.txt",
+        include_str!("../../templates/mail/alarm-subject.txt"),
+    ),
+    (
         "mail/links.html",
         include_str!("../../templates/mail/links.html"),
     ),
@@ -50,6 +62,14 @@ const BUILT_IN: &[(&str, &str)] = &[
     (
         "pages/problem.html",
         include_str!("../../templates/pages/problem.html"),
+    ),
+    (
+        "pages/recover.html",
+        include_str!("../../templates/pages/recover.html"),
+    ),
+    (
+        "pages/renewed.html",
+        include_str!("../../templates/pages/renewed.html"),
     ),
     (
         "pages/storefront.html",

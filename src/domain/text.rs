@@ -57,6 +57,14 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
+/// An address as others may see it: `a•••@example.com`. Whoever wrote it recognises it.
+#[must_use]
+pub fn masked(email: &str) -> String {
+    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    let first: String = local.chars().take(1).collect();
+    format!("{first}•••@{domain}")
+}
+
 /// Format characters (category Cf, but for the joiners that some scripts need), noncharacters, and
 /// fillers that show nothing.
 fn is_hidden(c: char) -> bool {
@@ -105,6 +113,13 @@ mod tests {
         }
         assert_eq!(clean_option(None), None);
         assert_eq!(clean_option(Some(" x ")), Some("x".to_owned()));
+    }
+
+    #[test]
+    fn a_masked_address_shows_its_first_letter_and_its_domain() {
+        assert_eq!(masked("ada@example.com"), "a•••@example.com");
+        assert_eq!(masked("\"x@y\"@example.com"), "\"•••@example.com");
+        assert_eq!(masked("ü@example.com"), "ü•••@example.com");
     }
 
     #[test]

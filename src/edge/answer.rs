@@ -56,6 +56,17 @@ pub(super) fn json(asked: &Asked, status: u16, body: &impl serde::Serialize) -> 
     )
 }
 
+/// A picture. Whoever opens it by itself gets nothing but the picture: an SVG may hold scripts.
+pub(super) fn picture(asked: &Asked, media_type: &str, bytes: Vec<u8>) -> Result<Response> {
+    let headers = headers(asked)?;
+    headers.set("Cache-Control", "public, max-age=3600")?;
+    headers.set(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    )?;
+    typed(headers, media_type, 200, bytes)
+}
+
 /// Another address, to be fetched with GET (RFC 9110 §15.4.4).
 pub(super) fn see_other(asked: &Asked, location: &str) -> Result<Response> {
     let headers = headers(asked)?;
@@ -67,10 +78,11 @@ pub(super) fn see_other(asked: &Asked, location: &str) -> Result<Response> {
 }
 
 /// What went wrong, to whoever asked.
-pub(super) fn failed(asked: &Asked, failure: &Failure) -> Result<Response> {
+/// `token` is that of the link that was asked for, for the buttons.
+pub(super) fn failed(asked: &Asked, failure: &Failure, token: Option<&str>) -> Result<Response> {
     let problem = failure.problem();
     let response = if asked.wants_page {
-        html(asked, problem.status, &problem_page(asked, &problem))?
+        html(asked, problem.status, &problem_page(asked, &problem, token))?
     } else {
         typed(
             headers(asked)?,
@@ -112,9 +124,10 @@ fn typed(headers: Headers, content_type: &str, status: u16, body: Vec<u8>) -> Re
         .fixed(body))
 }
 
-fn problem_page(asked: &Asked, problem: &Problem) -> String {
+fn problem_page(asked: &Asked, problem: &Problem, token: Option<&str>) -> String {
     let context = serde_json::json!({
         "title": problem.title, "detail": problem.detail, "next": problem.next, "reference": asked.id,
+        "offer": problem.offer, "token": token,
     });
     // Its own template is built in and tested; should it fail all the same, the words are what matters.
     page("pages/problem.html", &asked.shop, context).unwrap_or_else(|_| problem.detail.clone())

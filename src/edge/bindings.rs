@@ -7,20 +7,27 @@ use std::ops::Range;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
+use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{Command, Reply};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::{
-    ArchiveInfo, Archives, Memory, Orders, Randomness, ReadError, Tombstone, Tombstones,
-    Unavailable, Verdict, Verdicts,
+    Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
+    Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
 /// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>. A link's end is
 /// to be seen soon.
 const KV_CACHE_SECS: u64 = 30;
+
+/// A buyer waits for KV so long: a hot read takes a few milliseconds, a cold one some hundred.
+const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
+
+/// The largest logo, in bytes: it is loaded by every page.
+const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
 
 /// The indexes that an isolate keeps take so many bytes at most: an eighth of its memory.
 const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
@@ -60,11 +67,30 @@ pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
     Settings::parse(|name| setting(env, name))
 }
 
+/// The bindings that a setting depends on.
+const BOUND: [&str; 1] = ["EMAIL"];
+
+/// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
+/// not answer, whoever decides behind it is the only limit.
+pub(super) async fn may_ask(env: &Env, who: String) -> bool {
+    let Ok(limiter) = env.rate_limiter("RECOVER_LIMIT") else {
+        return true;
+    };
+    limiter
+        .limit(who)
+        .await
+        .is_ok_and(|outcome| outcome.success)
+}
+
 /// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
 pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
+    }
+    // A binding to a service answers to every name, that of its JSON included. That it is there is all there is to read.
+    if BOUND.contains(&name) {
+        return Some("bound".to_owned());
     }
     value
         .as_string()
@@ -105,6 +131,22 @@ impl Orders for OrderObjects<'_> {
     }
 }
 
+impl Addresses for OrderObjects<'_> {
+    async fn ask(
+        &self,
+        address: &AddressId,
+        command: AddressCommand,
+    ) -> Result<Recovered, Unavailable> {
+        let body =
+            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let reply = self
+            .post(address.as_str(), "/address", &body)
+            .await
+            .map_err(|error| unavailable("ORDERS", &error))?;
+        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+    }
+}
+
 /// The archives, in the bucket `ARCHIVES`.
 pub(super) struct ArchiveBucket(pub Bucket);
 
@@ -130,6 +172,23 @@ impl ArchiveBucket {
             _ => Err(ReadError::Unavailable(
                 "ARCHIVES: an object without a stream".to_owned(),
             )),
+        }
+    }
+
+    /// A small picture, if there is one under this key.
+    pub(super) async fn picture(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let failed = |error: worker::Error| unavailable("ARCHIVES", &error);
+        let Some(object) = self.0.get(key).execute().await.map_err(failed)? else {
+            return Ok(None);
+        };
+        if object.size() > MAX_PICTURE_BYTES {
+            return Err(Unavailable(format!(
+                "ARCHIVES: {key} is longer than {MAX_PICTURE_BYTES} bytes"
+            )));
+        }
+        match object.body() {
+            Some(body) => body.bytes().await.map(Some).map_err(failed),
+            None => Ok(None),
         }
     }
 
@@ -223,6 +282,10 @@ impl Tombstones for LinksKv {
         read.map_err(|error| unavailable("LINKS", &error))
     }
 
+    async fn patience(&self) {
+        worker::Delay::from(KV_PATIENCE).await;
+    }
+
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
         let read = self
             .0
@@ -263,6 +326,24 @@ impl Tombstones for LinksKv {
             .map_err(|error| unavailable("LINKS", &error))?;
         put.expiration_ttl(ttl_secs)
             .execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+}
+
+impl KnownAddresses for LinksKv {
+    async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
+        let read = self.0.get(address.as_str()).text().await;
+        read.map(|known| known.is_some())
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
+        let put = self
+            .0
+            .put(address.as_str(), "known")
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.execute()
             .await
             .map_err(|error| unavailable("LINKS", &error))
     }

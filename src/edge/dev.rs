@@ -9,12 +9,12 @@ use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
 use super::request::{Call, only, runtime};
 use crate::domain::id::hex;
 use crate::domain::keys::{Secret, hmac_sha256};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome};
 use crate::domain::page;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
-use crate::flow::ports::{Mailer, Randomness as _, Unavailable};
+use crate::flow::ports::{Randomness as _, Unavailable};
 use crate::flow::webhook::{self, WebhookRequest};
 
 /// The outbox's pages show mails as they would look: they bring inline styles, and stand in frames.
@@ -44,8 +44,16 @@ struct Kept {
     sent_at_ms: u64,
 }
 
-impl Mailer for DevOutbox {
-    async fn send(
+impl DevOutbox {
+    /// Keeps a mail, unless one of the same key is there.
+    pub(super) async fn keep(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome {
+        match self.put(mail, idempotency_key, now).await {
+            Ok(()) => Outcome::Sent,
+            Err(Unavailable(why)) => Outcome::no_answer(&why),
+        }
+    }
+
+    async fn put(
         &self,
         mail: &Mail,
         idempotency_key: &str,
@@ -76,9 +84,7 @@ impl Mailer for DevOutbox {
             .await
             .map_err(|error| unavailable("outbox", &error))
     }
-}
 
-impl DevOutbox {
     /// All mails, newest first.
     async fn mails(&self) -> Result<Vec<Kept>, Unavailable> {
         let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;
@@ -98,15 +104,15 @@ impl DevOutbox {
 }
 
 /// Everything under `/dev`.
-pub(super) async fn serve(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     let path = call.url.path().to_owned();
     match path.as_str() {
-        "/dev" => storefront(&call, settings),
+        "/dev" => storefront(call, settings),
         "/dev/buy" => buy(call, settings).await,
-        "/dev/outbox" => outbox(&call, settings).await,
-        "/dev/memory" => memory(&call),
+        "/dev/outbox" => outbox(call, settings).await,
+        "/dev/memory" => memory(call),
         _ => match path.strip_prefix("/dev/orders/") {
-            Some(order) => inspect(&call, order).await,
+            Some(order) => inspect(call, order).await,
             None => Err(Failure::NotFound),
         },
     }
@@ -129,8 +135,8 @@ fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
 }
 
 /// `POST /dev/buy`: makes the event that Stripe would post after a payment, signs it, and receives it.
-async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, "POST")?;
+async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, "POST")?;
     let form = call
         .request
         .form_data()
@@ -175,7 +181,7 @@ async fn buy(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failur
     }
     // The mail is the alarm's work; a moment later it is there.
     for _ in 0..MAIL_WAIT_STEPS {
-        let stored: serde_json::Value = stored(&call, &session).await?;
+        let stored: serde_json::Value = stored(call, &session).await?;
         if stored
             .pointer("/mail/sent_at")
             .is_some_and(|sent_at| !sent_at.is_null())

@@ -1,10 +1,15 @@
-//! An object's storage: one JSON document per role. An object has one role, which its name decides.
+//! An object's storage: JSON in SQL tables. An object has one role, which its name decides, and one document
+//! for it; an order has its audit trail besides.
+//!
+//! A table is made by the first that writes to it: whoever only reads leaves an empty object empty.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use worker::State;
+use worker::{SqlStorageValue, State};
 
 use super::bindings;
+use crate::domain::order::{Delivery, Note};
+use crate::domain::time::Timestamp;
 use crate::flow::ports::Unavailable;
 
 /// What an object is.
@@ -12,19 +17,20 @@ use crate::flow::ports::Unavailable;
 pub(super) enum Role {
     /// The referee over a purchase.
     Order,
+    /// An e-mail address, and its orders.
+    Address,
+    /// What the operator is to be told.
+    Operator,
 }
 
 impl Role {
     fn table(self) -> &'static str {
         match self {
             Self::Order => "purchase",
+            Self::Address => "address",
+            Self::Operator => "alarms",
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Row {
-    json: String,
 }
 
 /// The document of this role, if the object has it.
@@ -32,19 +38,8 @@ pub(super) fn load<T: DeserializeOwned>(
     state: &State,
     role: Role,
 ) -> Result<Option<T>, Unavailable> {
-    let (sql, table) = (state.storage().sql(), role.table());
-    let create = format!(
-        "CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)"
-    );
-    let rows: Vec<Row> = sql
-        .exec(&create, None)
-        .and_then(|_| sql.exec(&format!("SELECT json FROM {table}"), None))
-        .and_then(|cursor| cursor.to_array())
-        .map_err(|error| bindings::unavailable("storage", &error))?;
-    rows.first()
-        .map(|row| serde_json::from_str(&row.json))
-        .transpose()
-        .map_err(|error| bindings::malformed("storage", &error))
+    let query = format!("SELECT json FROM {}", role.table());
+    Ok(select(state, role.table(), &query, Vec::new())?.pop())
 }
 
 /// Stores it. In one turn with what was loaded, so that nothing comes between.
@@ -53,14 +48,87 @@ pub(super) fn store<T: Serialize>(
     role: Role,
     document: &T,
 ) -> Result<(), Unavailable> {
+    let table = role.table();
+    let create = format!(
+        "CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL)"
+    );
+    let put = format!(
+        "INSERT INTO {table} (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json"
+    );
+    write(state, &create, &put, Vec::new(), document)
+}
+
+const TRAIL: &str = "delivery";
+
+/// Adds to the audit trail: a row per stream, in the order in which they began. In one turn with what it is about,
+/// so that the one is never stored without the other.
+pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<(), Unavailable> {
+    let stream = || vec![note.stream().as_str().into()];
+    let query = format!("SELECT json FROM {TRAIL} WHERE stream = ?");
+    let known: Option<Delivery> = select(state, TRAIL, &query, stream())?.pop();
+    let keys = stream();
+    let Some(entry) = note.onto(known, now) else {
+        return Ok(());
+    };
+    let create = format!(
+        "CREATE TABLE IF NOT EXISTS {TRAIL} (at INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, json TEXT NOT NULL)"
+    );
+    let put = format!(
+        "INSERT INTO {TRAIL} (stream, json) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET json = excluded.json"
+    );
+    write(state, &create, &put, keys, &entry)
+}
+
+/// The audit trail.
+pub(super) fn trail(state: &State) -> Result<Vec<Delivery>, Unavailable> {
+    let query = format!("SELECT json FROM {TRAIL} ORDER BY at");
+    select(state, TRAIL, &query, Vec::new())
+}
+
+#[derive(Deserialize)]
+struct Row {
+    json: String,
+}
+
+fn select<T: DeserializeOwned>(
+    state: &State,
+    table: &str,
+    query: &str,
+    values: Vec<SqlStorageValue>,
+) -> Result<Vec<T>, Unavailable> {
+    let sql = state.storage().sql();
+    let read =
+        |query: &str, values| -> worker::Result<Vec<Row>> { sql.exec(query, values)?.to_array() };
+    let rows = match read(query, values) {
+        Ok(rows) => rows,
+        Err(error) => {
+            let exists = "SELECT name AS json FROM sqlite_master WHERE name = ?";
+            match read(exists, vec![table.into()]) {
+                Ok(tables) if tables.is_empty() => Vec::new(),
+                _ => return Err(bindings::unavailable("storage", &error)),
+            }
+        }
+    };
+    rows.iter()
+        .map(|row| serde_json::from_str(&row.json))
+        .collect::<Result<_, _>>()
+        .map_err(|error| bindings::malformed("storage", &error))
+}
+
+/// Writes a document as the last of a statement's values.
+fn write(
+    state: &State,
+    create: &str,
+    put: &str,
+    mut values: Vec<SqlStorageValue>,
+    document: &impl Serialize,
+) -> Result<(), Unavailable> {
     let json = serde_json::to_string(document)
         .map_err(|error| bindings::unavailable("storage", &error))?;
-    let put = format!(
-        "INSERT INTO {} (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json",
-        role.table()
-    );
-    let stored = state.storage().sql().exec(&put, vec![json.into()]);
-    stored
+    values.push(json.into());
+    let sql = state.storage().sql();
+    sql.exec(create, None)
+        .and_then(|_| sql.exec(put, values))
         .map(|_| ())
         .map_err(|error| bindings::unavailable("storage", &error))
 }

@@ -1,5 +1,7 @@
 //! The buyer's three addresses: the page, the button, and the copy.
 
+use std::time::Duration;
+
 use worker::{Env, Headers, Method, Response, ResponseBuilder};
 
 use super::bindings::{
@@ -7,11 +9,13 @@ use super::bindings::{
 };
 use super::request::{Call, form_field, header, only, query, runtime};
 use super::{answer, stream};
-use crate::domain::http::{attachment, browser_cookie, set_browser_cookie};
+use crate::domain::http::{attachment, browser_cookie, network, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::jwt::JwtError;
+use crate::domain::order::Client;
 use crate::domain::range::{Wanted, wanted};
 use crate::domain::settings::{Environment, Settings};
+use crate::domain::text;
 use crate::flow::download::{Freshness, Opened, World};
 use crate::flow::failure::Failure;
 use crate::flow::ports::Randomness as _;
@@ -21,8 +25,12 @@ pub(super) type EdgeWorld<'a> = World<'a, OrderObjects<'a>, ArchiveBucket, Links
 
 /// `GET /download?token=` shows the page, `POST /download` redeems. Both know the browser by its cookie,
 /// and set it if it is missing.
-pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, "GET, HEAD, POST")?;
+pub(super) async fn page(
+    call: &mut Call<'_>,
+    settings: &Settings,
+    seen: &mut Option<String>,
+) -> Result<Response, Failure> {
+    only(call, "GET, HEAD, POST")?;
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
     let browser = BrowserId::from_cookie(&cookie);
@@ -32,6 +40,7 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
         let token = form_field(&mut call.request, "token")
             .await?
             .ok_or(Failure::Link(JwtError::Malformed))?;
+        *seen = Some(token.clone());
         let location = world
             .redeem(&token, browser, &SystemRandom, bindings::now())
             .await?;
@@ -52,8 +61,8 @@ pub(super) async fn page(mut call: Call<'_>, settings: &Settings) -> Result<Resp
 
 /// `GET /download/<name>.zip?lease=` streams the copy, or the part of it that is asked for; HEAD tells what
 /// it would be, and counts for nothing.
-pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    only(&call, "GET, HEAD")?;
+pub(super) async fn copy(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, "GET, HEAD")?;
     let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
@@ -63,7 +72,7 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
         let opened = world
             .open(&lease, browser, Freshness::Now, bindings::now())
             .await?;
-        let headers = copy_headers(&call, &opened).map_err(runtime)?;
+        let headers = copy_headers(call, &opened).map_err(runtime)?;
         headers
             .set("Content-Length", &opened.copy.plan.len().to_string())
             .map_err(runtime)?;
@@ -75,13 +84,13 @@ pub(super) async fn copy(call: Call<'_>, settings: &Settings) -> Result<Response
         .open(&lease, browser.clone(), Freshness::Remembered, now)
         .await
     {
-        Ok(opened) => send(&call, &world, opened).await,
+        Ok(opened) => send(call, &world, opened).await,
         Err(failure) => Err(failure),
     };
     match sent {
         Err(Failure::ArchiveChanged(_)) => {
             let opened = world.open(&lease, browser, Freshness::Now, now).await?;
-            send(&call, &world, opened).await
+            send(call, &world, opened).await
         }
         sent => sent,
     }
@@ -125,17 +134,36 @@ async fn send(call: &Call<'_>, world: &EdgeWorld<'_>, opened: Opened) -> Result<
             .map_err(runtime)?;
     }
     let begun = world
-        .begin(&opened, range.clone(), open_ended, &SystemRandom)
+        .begin(
+            &opened,
+            range.clone(),
+            open_ended,
+            client(call),
+            &SystemRandom,
+        )
         .await?;
+    let heartbeat_secs = world.settings.limits.heartbeat_secs();
+    let heartbeat = Duration::from_secs(u64::try_from(heartbeat_secs).unwrap_or_default().max(1));
     stream::respond(
         call.env,
         call.ctx,
         opened,
         begun,
         range,
+        heartbeat,
         stream::Head { status, headers },
     )
     .await
+}
+
+/// Who asks, for the audit trail.
+fn client(call: &Call<'_>) -> Client {
+    let address = header(&call.request, "CF-Connecting-IP");
+    Client {
+        country: call.request.cf().and_then(worker::Cf::country),
+        network: address.as_deref().and_then(network),
+        user_agent: text::clean_option(header(&call.request, "User-Agent").as_deref()),
+    }
 }
 
 fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
@@ -150,7 +178,7 @@ fn copy_headers(call: &Call<'_>, opened: &Opened) -> worker::Result<Headers> {
 
 /// The bindings that a download needs.
 pub(super) struct Adapters<'a> {
-    archives: ArchiveBucket,
+    pub(super) archives: ArchiveBucket,
     pub(super) kv: LinksKv,
     pub(super) orders: OrderObjects<'a>,
 }

@@ -1,4 +1,4 @@
-//! The Durable Object of one order: loads, decides, stores.
+//! The Durable Object: loads, decides, stores. By its name it is an order, or the address of a buyer.
 //!
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
@@ -6,15 +6,18 @@
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
-use super::bindings::{self, LinksKv, SystemRandom};
-use super::dev::DevOutbox;
+use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::document::{self, Role};
+use super::mail::ConfiguredMailer;
+use super::operator_object::{self, OperatorAlarm, OperatorObject};
+use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::id::OrderId;
-use crate::domain::order::{self, Command, Link, Reply};
+use crate::domain::order::{self, Command, Link, Note, Reply};
+use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
-use crate::flow::outbox;
-use crate::flow::ports::{Referee, Unavailable};
+use crate::flow::outbox::Outbox;
+use crate::flow::ports::{Referee, Unavailable, Work};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -23,40 +26,57 @@ const ALARM_PAUSE_SECS: i64 = 30;
 /// And so many if it is for the operator to mend.
 const SETTINGS_PAUSE_SECS: i64 = 5 * 60;
 
-/// The object. What it knows is in its storage alone.
+/// The object. What it knows is in its storage alone; by its name it is an order, or an address.
 #[durable_object]
 pub struct Order {
     state: State,
     env: Env,
+    limits: std::result::Result<Limits, SettingsErrors>,
 }
 
 impl DurableObject for Order {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env }
+        let limits = Limits::parse(|name| bindings::setting(&env, name));
+        Self { state, env, limits }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        if request.path() == "/inspect" {
-            let stored = self.load().map_err(in_runtime_words)?;
-            return Response::from_json(&stored);
+        let body = request.text().await?;
+        match request.path().as_str() {
+            "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
+            "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            operator_object::PATH => self.operator().take(&body).await,
+            _ => {
+                let command: Command = parse(&body)?;
+                // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
+                let heals = matches!(command, Command::Record { .. });
+                let (reply, changed) = self
+                    .decide_and_store(&command, bindings::now())
+                    .map_err(in_runtime_words)?;
+                if changed || heals {
+                    self.set_alarm(0).await?;
+                }
+                Response::from_json(&reply)
+            }
         }
-        let command = serde_json::from_str(&request.text().await?);
-        let command: Command =
-            command.map_err(|error| in_runtime_words(bindings::malformed("command", &error)))?;
-        // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
-        let heals = matches!(command, Command::Record { .. });
-        let (reply, changed) = self
-            .decide_and_store(command, bindings::now())
-            .map_err(in_runtime_words)?;
-        if changed || heals {
-            self.set_alarm(0).await?;
-        }
-        Response::from_json(&reply)
     }
 
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
     /// alarm is set again, also if the order can't be read right now.
     async fn alarm(&self) -> Result<Response> {
+        match self.operator().is_one() {
+            Ok(true) => return self.operator().alarm().await,
+            Ok(false) => {}
+            // Whichever it is, it can't be read: later.
+            Err(error) => {
+                log_line(&serde_json::json!({ "alarm": "object", "detail": error.0 }));
+                self.state
+                    .storage()
+                    .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
+                    .await?;
+                return Response::empty();
+            }
+        }
         let pause_secs = match self.run_outbox().await {
             Ok(()) => 0,
             Err(failure) => {
@@ -64,6 +84,8 @@ impl DurableObject for Order {
                 log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
                 match failure {
                     Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+                    // The order knows itself when to try again.
+                    Failure::MailNotSent(_) => 0,
                     _ => ALARM_PAUSE_SECS,
                 }
             }
@@ -81,7 +103,7 @@ impl DurableObject for Order {
 
 impl Referee for Order {
     fn decide(&self, command: Command, now: Timestamp) -> std::result::Result<Reply, Unavailable> {
-        self.decide_and_store(command, now).map(|(reply, _)| reply)
+        self.decide_and_store(&command, now).map(|(reply, _)| reply)
     }
 
     fn unindexed_links(&self) -> std::result::Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
@@ -90,47 +112,106 @@ impl Referee for Order {
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
-    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Link>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<(Link, bool)>, Unavailable> {
+        let limits = self.limits()?;
         Ok(self
             .load()?
-            .map(|order| order.ended_links(now))
+            .map(|order| order.ended_links(limits, now))
             .unwrap_or_default())
+    }
+
+    fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
+        let limits = self.limits()?;
+        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+    }
+
+    fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
+        let order = self.load()?.filter(|order| !order.address_knows);
+        Ok(order.map(|order| {
+            let address = AddressId::of(&order.purchase.buyer.email);
+            (order.purchase.order, address)
+        }))
     }
 }
 
 impl Order {
+    fn operator(&self) -> OperatorObject<'_> {
+        OperatorObject {
+            state: &self.state,
+            env: &self.env,
+        }
+    }
+
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
-        let links = || {
-            self.env
-                .kv("LINKS")
-                .map_err(|error| bindings::unavailable("LINKS", &error))
+        let links = self
+            .env
+            .kv("LINKS")
+            .map_err(|error| bindings::unavailable("LINKS", &error));
+        let mailer = ConfiguredMailer {
+            env: &self.env,
+            settings: &settings.mail,
         };
-        let (kv, mailer) = (LinksKv(links()?), DevOutbox(links()?));
-        outbox::run(
-            &settings,
-            self,
-            &mailer,
-            &kv,
-            &SystemRandom,
-            bindings::now(),
-        )
-        .await
+        let outbox = Outbox {
+            settings: &settings,
+            referee: self,
+            mailer: &mailer,
+            kv: &LinksKv(links?),
+            addresses: &OrderObjects(&self.env),
+            operator: &OperatorAlarm(&self.env),
+            random: &SystemRandom,
+        };
+        outbox.run(bindings::now()).await
     }
 
     /// The answer, and whether anything changed.
     fn decide_and_store(
         &self,
-        command: Command,
+        command: &Command,
         now: Timestamp,
     ) -> std::result::Result<(Reply, bool), Unavailable> {
         let before = self.load()?;
-        let (after, reply) = order::decide(before.clone(), command, now);
+        let (after, reply) = order::decide(before.clone(), command.clone(), self.limits()?, now);
+        let note = after
+            .as_ref()
+            .and_then(|order| Note::of(command, order, &reply, now));
         let changed = after.filter(|after| before.as_ref() != Some(after));
         if let Some(order) = &changed {
             document::store(&self.state, Role::Order, order)?;
         }
+        if let Some(note) = note {
+            document::add_to_trail(&self.state, note, now)?;
+        }
         Ok((reply, changed.is_some()))
+    }
+
+    fn limits(&self) -> std::result::Result<&Limits, Unavailable> {
+        let limits = self.limits.as_ref();
+        limits.map_err(|errors| Unavailable(errors.to_string()))
+    }
+
+    fn ask_address(&self, body: &str) -> std::result::Result<Recovered, Unavailable> {
+        let command: AddressCommand =
+            serde_json::from_str(body).map_err(|error| bindings::malformed("command", &error))?;
+        let before: Option<Address> = document::load(&self.state, Role::Address)?;
+        let (after, recovered) =
+            address::decide(before.clone(), command, self.limits()?, bindings::now());
+        if let Some(address) = after.filter(|after| before.as_ref() != Some(after)) {
+            document::store(&self.state, Role::Address, &address)?;
+        }
+        Ok(recovered)
+    }
+
+    /// All that is known of the order, its audit trail included, or `null`.
+    fn inspect(&self) -> std::result::Result<serde_json::Value, Unavailable> {
+        let mut known: Option<serde_json::Value> = document::load(&self.state, Role::Order)?;
+        if let Some(serde_json::Value::Object(fields)) = &mut known {
+            let deliveries = serde_json::to_value(document::trail(&self.state)?);
+            let deliveries =
+                deliveries.map_err(|error| bindings::unavailable("storage", &error))?;
+            fields.insert("deliveries".to_owned(), deliveries);
+        }
+        Ok(known.unwrap_or_default())
     }
 
     fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
@@ -153,8 +234,9 @@ impl Order {
         let mail = order
             .mail_due_at()
             .map(|at| at.max(now.plus_secs(pause_secs)));
+        let limits = self.limits().map_err(in_runtime_words)?;
         let kv = order
-            .kv_due_at()
+            .kv_due_at(limits)
             .map(|at| at.max(now.plus_secs(kv_pause_secs)));
         match mail.into_iter().chain(kv).min() {
             Some(at) => {
@@ -167,6 +249,11 @@ impl Order {
             None => self.state.storage().delete_alarm().await,
         }
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {
+    serde_json::from_str(body)
+        .map_err(|error| in_runtime_words(bindings::malformed("command", &error)))
 }
 
 fn in_runtime_words(error: Unavailable) -> worker::Error {

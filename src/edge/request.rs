@@ -10,7 +10,7 @@ use crate::flow::failure::Failure;
 use crate::flow::ports::{Randomness as _, Unavailable};
 
 /// The largest form that is read, in bytes: a token has 2 KiB at most.
-const MAX_FORM_BYTES: usize = 16 * 1_024;
+pub(super) const MAX_FORM_BYTES: usize = 16 * 1_024;
 
 /// A request on its way through.
 pub(super) struct Call<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Call<'a> {
 /// People open links and pages; programs post. A program says that it reads JSON, a browser that it reads HTML.
 pub(super) fn wants_page(request: &Request, path: &str) -> bool {
     let accept = header(request, "Accept").unwrap_or_default();
-    let for_people = ["/download", "/dev", "/recover", "/healthz"];
+    let for_people = ["/download", "/dev", "/recover", "/renew", "/healthz"];
     let read_by_people = for_people.iter().any(|prefix| path.starts_with(prefix));
     accept.contains("text/html") || (read_by_people && !accept.contains("json"))
 }

@@ -6,7 +6,9 @@ use super::answer::{self, Asked, log_line};
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
 use super::download::{self, Adapters};
-use super::request::{Call, body, header, only, request_id, runtime, wants_page};
+use super::renewal;
+use super::request::{self, Call, body, header, only, request_id, runtime, wants_page};
+use crate::domain::id::OrderId;
 use crate::domain::page;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
@@ -35,14 +37,15 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
         id: request_id(&request),
     };
     let route = Route::of(url.path(), asked.environment);
-    let call = Call {
+    let mut call = Call {
         request,
         url,
         env,
         ctx,
         asked: &asked,
     };
-    let outcome = route.run(call, settings).await;
+    let mut token = request::query(&call.url, "token");
+    let outcome = route.run(&mut call, settings, &mut token).await;
     let (status, code, detail) = match &outcome.response {
         Ok(response) => (response.status_code(), outcome.note, None),
         Err(failure) => (
@@ -57,7 +60,7 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
     }));
     outcome
         .response
-        .or_else(|failure| answer::failed(&asked, &failure))
+        .or_else(|failure| answer::failed(&asked, &failure, token.as_deref()))
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +70,10 @@ enum Route {
     Revoke,
     Page,
     Copy,
+    Renew,
+    Recover,
+    Logo,
+    Order,
     Health,
     Dev,
     Nowhere,
@@ -79,6 +86,10 @@ impl Route {
             "/links" => Self::Links,
             "/links/revoke" => Self::Revoke,
             "/download" => Self::Page,
+            "/renew" => Self::Renew,
+            "/recover" => Self::Recover,
+            "/logo" => Self::Logo,
+            "/admin/orders" => Self::Order,
             "/healthz" => Self::Health,
             _ if path
                 .strip_prefix("/download/")
@@ -102,13 +113,23 @@ impl Route {
             Self::Revoke => "revoke",
             Self::Page => "page",
             Self::Copy => "copy",
+            Self::Renew => "renew",
+            Self::Recover => "recover",
+            Self::Logo => "logo",
+            Self::Order => "order",
             Self::Health => "health",
             Self::Dev => "dev",
             Self::Nowhere => "nowhere",
         }
     }
 
-    async fn run(self, call: Call<'_>, settings: Result<Settings, SettingsErrors>) -> Outcome {
+    /// `token` is that of the link that was asked for, as soon as it is known.
+    async fn run(
+        self,
+        call: &mut Call<'_>,
+        settings: Result<Settings, SettingsErrors>,
+        token: &mut Option<String>,
+    ) -> Outcome {
         let settings = match (self, settings) {
             (Self::Nowhere, _) => {
                 return Outcome {
@@ -118,7 +139,7 @@ impl Route {
             }
             (Self::Health, settings) => {
                 return Outcome {
-                    response: health(&call, settings).await,
+                    response: health(call, settings).await,
                     note: None,
                 };
             }
@@ -133,8 +154,12 @@ impl Route {
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
             Self::Links | Self::Revoke => links(call, &settings, self).await,
-            Self::Page => download::page(call, &settings).await,
+            Self::Page => download::page(call, &settings, token).await,
             Self::Copy => download::copy(call, &settings).await,
+            Self::Renew => renewal::renew(call, &settings, token).await,
+            Self::Recover => renewal::recover(call, &settings).await,
+            Self::Logo => logo(call, &settings).await,
+            Self::Order => order(call, &settings).await,
             Self::Dev => dev::serve(call, &settings).await,
             Self::Health | Self::Nowhere => Err(Failure::NotFound),
         };
@@ -146,9 +171,9 @@ impl Route {
 }
 
 /// `POST /webhooks/stripe`: 200 once it is stored, or there is nothing to store; see [`webhook::receive`].
-async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
+async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
     let received = async {
-        only(&call, "POST")?;
+        only(call, "POST")?;
         let body = body(&mut call.request, stripe::MAX_BODY_BYTES).await?;
         let signature = header(&call.request, "Stripe-Signature");
         let origin = call.url.origin().ascii_serialization();
@@ -187,8 +212,8 @@ async fn webhook(mut call: Call<'_>, settings: &Settings) -> Outcome {
 }
 
 /// `POST /links` and `POST /links/revoke`: see [`links::issue`] and [`links::revoke`].
-async fn links(mut call: Call<'_>, settings: &Settings, what: Route) -> Result<Response, Failure> {
-    only(&call, "POST")?;
+async fn links(call: &mut Call<'_>, settings: &Settings, what: Route) -> Result<Response, Failure> {
+    only(call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
     let origin = call.url.origin().ascii_serialization();
@@ -238,10 +263,41 @@ async fn health(
     answer::html(call.asked, status, &html).map_err(runtime)
 }
 
+/// `GET /admin/orders?order=`, a session id or `ref:` and a reference: all that is known of an order, its audit trail included.
+async fn order(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, "GET")?;
+    links::authorize(settings, header(&call.request, "Authorization").as_deref())?;
+    let name = request::query(&call.url, "order").and_then(|name| OrderId::try_from(name).ok());
+    let name = name.ok_or(Failure::NoSuchOrder)?;
+    let orders = OrderObjects(call.env);
+    let stored = orders
+        .post(name.as_str(), "/inspect", "")
+        .await
+        .map_err(runtime)?;
+    match serde_json::from_str(&stored).unwrap_or_default() {
+        serde_json::Value::Null => Err(Failure::NoSuchOrder),
+        order => answer::json(call.asked, 200, &order).map_err(runtime),
+    }
+}
+
+/// `GET /logo`: the shop's picture, which stands above every page.
+async fn logo(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
+    only(call, "GET, HEAD")?;
+    let logo = settings.shop.logo.as_ref().ok_or(Failure::NotFound)?;
+    let adapters = Adapters::of(call.env)?;
+    let bytes = adapters
+        .archives
+        .picture(&logo.key)
+        .await?
+        .ok_or(Failure::NotFound)?;
+    answer::picture(call.asked, logo.media_type, bytes).map_err(runtime)
+}
+
 fn unknown_shop(env: &Env) -> Shop {
     let name = bindings::setting(env, "SHOP_NAME").unwrap_or_else(|| "Bookplate".to_owned());
     Shop {
         name,
         support_email: String::new(),
+        logo: None,
     }
 }

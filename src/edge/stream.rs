@@ -23,9 +23,6 @@ use crate::flow::download::{Begun, Opened};
 use crate::flow::failure::Failure;
 use crate::flow::ports::{Orders, ReadError, Unavailable};
 
-/// A stream tells its order that it still runs so often. The order waits for more than two of these.
-const HEARTBEAT: Duration = Duration::from_mins(2);
-
 /// A stream that is about to deliver asks its order again after these pauses, before it gives up and breaks
 /// off: an object that is moved is back in seconds. The client can go on; a copy that nobody counted can't be
 /// taken back.
@@ -51,6 +48,7 @@ pub(super) async fn respond(
     opened: Opened,
     begun: Begun,
     range: Range<u64>,
+    heartbeat: Duration,
     head: Head,
 ) -> Result<Response, Failure> {
     let parts = parts(&opened, &begun, &range);
@@ -63,6 +61,7 @@ pub(super) async fn respond(
         archives,
         opened,
         begun,
+        heartbeat,
     };
     // 1. The first part.
     let first = match parts.first().map(|part| &part.segment) {
@@ -113,6 +112,7 @@ struct Pump {
     archives: ArchiveBucket,
     opened: Opened,
     begun: Begun,
+    heartbeat: Duration,
 }
 
 impl Pump {
@@ -122,7 +122,7 @@ impl Pump {
         let signal = stop.as_ref().map(AbortController::signal);
         let mut sending = Box::pin(self.send(parts, first, &to, signal));
         let sent = loop {
-            match select(sending, Delay::from(HEARTBEAT)).await {
+            match select(sending, Delay::from(self.heartbeat)).await {
                 Either::Left((sent, _)) => break sent,
                 Either::Right(((), still_sending)) => {
                     sending = still_sending;

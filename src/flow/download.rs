@@ -1,11 +1,16 @@
 //! A buyer opens the link, presses the button, and the copy is streamed.
 
 use std::ops::Range;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 
 use crate::domain::copy::{self, Texts};
 use crate::domain::http::percent_encode;
 use crate::domain::id::{BrowserId, OrderId, RandomId};
-use crate::domain::order::{Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing};
+use crate::domain::order::{
+    Client, Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing, Trail,
+};
 use crate::domain::page;
 use crate::domain::settings::{Product, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -41,6 +46,8 @@ pub struct Copy {
     pub plan: Plan,
     /// Of which product.
     pub product: ProductId,
+    /// Its version, as buyers know it.
+    pub version: String,
     /// The base archive's key.
     pub archive: String,
     /// The base archive's version.
@@ -198,6 +205,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         opened: &Opened,
         range: Range<u64>,
         open_ended: bool,
+        client: Client,
         random: &impl Randomness,
     ) -> Result<Begun, Failure> {
         let stream = RandomId::from_random(&random.draw());
@@ -211,6 +219,11 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             key: opened.key.clone(),
             stream: stream.clone(),
             request,
+            trail: Trail {
+                version: opened.copy.version.clone(),
+                archive_etag: opened.copy.info.etag.clone(),
+                client,
+            },
         };
         let delivers_at = self.hold(&opened.order, command).await?.delivers_at;
         Ok(Begun {
@@ -260,7 +273,10 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             Reply::Stands {
                 standing: Standing::Ready,
                 ..
-            } if expired => Err(Failure::Standing(Standing::Expired)),
+            } if expired => Err(Failure::Standing(Standing::Expired {
+                // The clocks differ by a second, and the order has the last word on it.
+                renewable: true,
+            })),
             Reply::Stands {
                 standing: standing @ (Standing::Ready | Standing::Yours),
                 view,
@@ -271,10 +287,18 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         }
     }
 
-    /// KV's no is final. Its silence is none: the order knows, and KV only spares it work.
+    /// KV's no is final. Its silence is none, and neither is an answer that takes too long, a failure, or a yes: the order
+    /// knows, and KV only spares it work.
     async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
-        match self.kv.find(jti).await {
-            Ok(Some(Tombstone::Used(at))) => Err(Failure::Standing(Standing::Used(at))),
+        let (answer, patience) = (self.kv.find(jti), self.kv.patience());
+        let answer = match select(pin!(answer), pin!(patience)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Ok(None),
+        };
+        match answer {
+            Ok(Some(Tombstone::Used { at, replaceable })) => {
+                Err(Failure::Standing(Standing::Used { at, replaceable }))
+            }
             Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
             Ok(Some(Tombstone::Revoked)) => Err(Failure::Standing(Standing::Revoked)),
             Ok(None) | Err(_) => Ok(()),
@@ -314,6 +338,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         Ok(Copy {
             plan,
             product: product.id.clone(),
+            version: product.version.clone(),
             archive,
             info,
             filename,

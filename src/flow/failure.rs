@@ -2,7 +2,7 @@
 
 use crate::domain::jwt::JwtError;
 use crate::domain::order::{LeaseRefusal, Standing};
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Offer, Problem};
 use crate::domain::settings::{ProductId, SettingsErrors};
 use crate::domain::stripe::{EventError, SignatureError};
 use crate::domain::template::TemplateError;
@@ -37,6 +37,8 @@ pub enum Failure {
     Link(JwtError),
     /// The link is ours, and does not work (now).
     Standing(Standing),
+    /// Too many requests of one kind from one place.
+    TooManyAsk,
     /// The lease is none of ours.
     Lease(JwtError),
     /// The lease is ours, and does not work.
@@ -55,6 +57,8 @@ pub enum Failure {
     Plan(ProductId, PlanError),
     /// A text can't be rendered.
     Template(TemplateError),
+    /// The mail provider did not take a mail. When it is tried again, if so, is stored.
+    MailNotSent(String),
     /// Something that we depend on did not answer.
     Unavailable(Unavailable),
 }
@@ -91,7 +95,11 @@ impl Failure {
                 "This link is not complete",
                 "We can't tell which download it is for.",
             )
-            .next("Open the link in your mail again, or copy it from there, from https to its very end."),
+            .next("Open the link in your mail again, or copy it from there, from https to its very end.")
+            .offer(Offer::Recover),
+            Self::TooManyAsk => Problem::new(429, "too-many-requests", "Too many at once", "This was asked for too often in a minute.")
+                .next("Wait a minute, then try again.")
+                .retry_after(60),
             Self::Standing(standing) => standing_problem(*standing),
             Self::Lease(_) => back_to_the_link(404, "unknown-lease", "That address does not work by itself."),
             Self::Refused(refusal) => lease_problem(*refusal),
@@ -101,6 +109,7 @@ impl Failure {
             | Self::Archive(..)
             | Self::Plan(..)
             | Self::Template(_) => not_now("not-ready", "Your copy can't be made right now; we have to mend something."),
+            Self::MailNotSent(_) => not_now("mail-not-sent", "Your mail can't be sent right now.").retry_after(60),
             Self::Unavailable(_) => not_now("unavailable", "We can't look your download up right now.").retry_after(10),
         }
     }
@@ -120,7 +129,7 @@ impl Failure {
             Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
-            Self::Unavailable(Unavailable(text)) => Some(text.clone()),
+            Self::Unavailable(Unavailable(text)) | Self::MailNotSent(text) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
@@ -157,6 +166,7 @@ impl From<TemplateError> for Failure {
 fn not_now(code: &'static str, detail: &str) -> Problem {
     Problem::new(503, code, "Not right now", detail)
         .next("Your link is not used up. Please try it again in a little while.")
+        .offer(Offer::LookAgain)
 }
 
 fn back_to_the_link(status: u16, code: &'static str, detail: &str) -> Problem {
@@ -176,35 +186,70 @@ fn standing_problem(standing: Standing) -> Problem {
             "Go on in that browser. If it stopped there, this link works here again in about {}.",
             in_words(retry_after_secs)
         ))
-        .retry_after(retry_after_secs),
-        Standing::Used(at) => Problem::new(
+        .retry_after(retry_after_secs)
+        .offer(Offer::LookAgain),
+        Standing::Used { at, replaceable } => {
+            let used = Problem::new(
+                410,
+                "used",
+                "This link has been used",
+                format!(
+                    "The download that it was good for was handed over on {}.",
+                    at.minute()
+                ),
+            );
+            if replaceable {
+                used.next("Look into your downloads first. If it did not arrive, have another link mailed to the address that you bought with.")
+                    .offer(Offer::Replace)
+            } else {
+                used.next("Look into your downloads. Is the file not there? Write to us, and we send you another link.")
+            }
+        }
+        Standing::Exhausted { renewable } => renewal(
+            Problem::new(
+                410,
+                "exhausted",
+                "Too many downloads broke off",
+                "This link was started on several devices, and none of them got to the end.",
+            ),
+            renewable,
+        ),
+        Standing::Expired { renewable } => renewal(
+            Problem::new(
+                410,
+                "expired",
+                "This link has expired",
+                "Links are good for a limited time, and that is over. Your purchase is not.",
+            ),
+            renewable,
+        ),
+        Standing::Superseded => Problem::new(
             410,
-            "used",
-            "This link has been used",
-            format!("It was good for one download, and that was handed over on {}.", at.minute()),
+            "superseded",
+            "There is a newer link",
+            "We have sent you another link since, to the address that you bought with.",
         )
-        .next("Look into your downloads. Is the file not there? Write to us, and we send you another link."),
-        Standing::Exhausted => Problem::new(
+        .next("Use the newest one. If you can't find it, have it mailed again.")
+        .offer(Offer::Recover),
+        Standing::Revoked => Problem::new(
             410,
-            "exhausted",
-            "Too many downloads broke off",
-            "This link was started on several devices, and none of them got to the end.",
+            "revoked",
+            "This link was taken back",
+            "The shop has revoked this download.",
         )
-        .next("Write to us, and we send you another link."),
-        Standing::Expired => {
-            Problem::new(410, "expired", "This link has expired", "Links are good for a limited time, and that is over.")
-                .next("Write to us, and we send you another link.")
-        }
-        Standing::Superseded => {
-            Problem::new(410, "superseded", "There is a newer link", "We have sent you another link since.")
-                .next("Use the newest one.")
-        }
-        Standing::Revoked => {
-            Problem::new(410, "revoked", "This link was taken back", "The shop has revoked this download.")
-                .next("If you think that this is a mistake, write to us.")
-        }
+        .next("If you think that this is a mistake, write to us."),
         // These are no problems; whoever made one of them is told the truth all the same.
         Standing::Ready | Standing::Yours => not_now("ready", "This link works."),
+    }
+}
+
+fn renewal(problem: Problem, renewable: bool) -> Problem {
+    if renewable {
+        problem
+            .next("Have a new one mailed. It goes to the address that you bought with.")
+            .offer(Offer::Renew)
+    } else {
+        problem.next("Write to us, and we send you another link.")
     }
 }
 
@@ -276,9 +321,17 @@ mod tests {
             Standing::InProgress {
                 retry_after_secs: 60,
             },
-            Standing::Used(fixtures::PAID_AT),
-            Standing::Exhausted,
-            Standing::Expired,
+            Standing::Used {
+                at: fixtures::PAID_AT,
+                replaceable: true,
+            },
+            Standing::Used {
+                at: fixtures::PAID_AT,
+                replaceable: false,
+            },
+            Standing::Exhausted { renewable: true },
+            Standing::Expired { renewable: true },
+            Standing::Expired { renewable: false },
             Standing::Superseded,
             Standing::Revoked,
         ];
@@ -288,6 +341,7 @@ mod tests {
             Failure::Signature(SignatureError::Stale),
             Failure::Event(EventError::NoEmail),
             Failure::TooLarge,
+            Failure::TooManyAsk,
             Failure::Unauthorized,
             Failure::NotFound,
             Failure::Link(JwtError::Signature),
@@ -300,6 +354,7 @@ mod tests {
             Failure::ArchiveMissing(id()),
             Failure::ArchiveChanged(id()),
             Failure::Template(TemplateError("internal".to_owned())),
+            Failure::MailNotSent("internal".to_owned()),
             Failure::Unavailable(Unavailable("internal".to_owned())),
         ]);
         all
@@ -328,6 +383,24 @@ mod tests {
                 "{failure:?}"
             );
         }
+    }
+
+    #[test]
+    fn who_may_have_another_link_is_offered_it_and_who_may_not_is_told_to_write() {
+        for failure in all() {
+            let (says, offer) = (
+                failure.problem().next.unwrap_or_default(),
+                failure.problem().offer,
+            );
+            let mails = matches!(offer, Some(Offer::Renew | Offer::Replace));
+            assert!(!(mails && says.contains("Write to us")), "{failure:?}");
+        }
+        let expired = |renewable| {
+            Failure::Standing(Standing::Expired { renewable })
+                .problem()
+                .offer
+        };
+        assert_eq!((expired(true), expired(false)), (Some(Offer::Renew), None));
     }
 
     #[test]

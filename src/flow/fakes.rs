@@ -1,22 +1,24 @@
 //! The world as the tests have it: it forgets nothing, and fails when told to.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::ops::Range;
 
 use super::download::World;
 use super::failure::Failure;
-use super::outbox;
+use super::outbox::Outbox;
 use super::ports::{
-    ArchiveInfo, Archives, Mailer, Memory, Orders, Randomness, ReadError, Referee, Tombstone,
-    Tombstones, Unavailable, Verdict, Verdicts,
+    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
+    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
+use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
-use crate::domain::order::{Command, Link, Order, Reply, decide, fixtures};
-use crate::domain::settings::{ProductId, Settings};
+use crate::domain::mail::{Mail, Outcome};
+use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
+use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
 
 /// How something fails, once.
@@ -36,6 +38,9 @@ fn broken() -> Unavailable {
 #[derive(Default)]
 pub(super) struct FakeOrders {
     pub orders: RefCell<BTreeMap<String, Order>>,
+    pub addresses: RefCell<BTreeMap<String, Address>>,
+    pub trails: RefCell<BTreeMap<String, Vec<Delivery>>>,
+    pub limits: Cell<Limits>,
     pub now: Cell<i64>,
     pub asked: Cell<u32>,
     pub faults: RefCell<VecDeque<Fault>>,
@@ -54,11 +59,47 @@ impl FakeOrders {
         orders.values().next().unwrap().clone()
     }
 
-    fn decide(&self, name: &str, command: Command, now: Timestamp) -> Reply {
+    fn decide(&self, name: &str, command: &Command, now: Timestamp) -> Reply {
         let mut orders = self.orders.borrow_mut();
-        let (after, reply) = decide(orders.remove(name), command, now);
+        let limits = self.limits.get();
+        let (after, reply) = decide(orders.remove(name), command.clone(), &limits, now);
+        let note = after
+            .as_ref()
+            .and_then(|order| Note::of(command, order, &reply, now));
+        if let Some(note) = note {
+            let mut trails = self.trails.borrow_mut();
+            let trail = trails.entry(name.to_owned()).or_default();
+            let known = trail
+                .iter()
+                .position(|entry| entry.stream == *note.stream());
+            let entry = known.map(|at| trail.remove(at));
+            trail.extend(note.onto(entry, now));
+        }
         orders.extend(after.map(|order| (name.to_owned(), order)));
         reply
+    }
+}
+
+impl Addresses for FakeOrders {
+    async fn ask(
+        &self,
+        address: &AddressId,
+        command: AddressCommand,
+    ) -> Result<Recovered, Unavailable> {
+        let fault = self.faults.borrow_mut().pop_front();
+        if fault == Some(Fault::NotDone) {
+            return Err(broken());
+        }
+        let now = Timestamp::from_secs(self.now.get());
+        let mut addresses = self.addresses.borrow_mut();
+        let before = addresses.remove(address.as_str());
+        let (after, recovered) = address::decide(before, command, &self.limits.get(), now);
+        addresses.extend(after.map(|after| (address.as_str().to_owned(), after)));
+        if fault.is_some() {
+            Err(broken())
+        } else {
+            Ok(recovered)
+        }
     }
 }
 
@@ -71,11 +112,11 @@ impl Orders for FakeOrders {
         match self.faults.borrow_mut().pop_front() {
             Some(Fault::NotDone) => Err(broken()),
             Some(Fault::DoneButFailed) => {
-                self.decide(order.as_str(), command, now);
+                self.decide(order.as_str(), &command, now);
                 Err(broken())
             }
             None => {
-                let reply = self.decide(order.as_str(), command, now);
+                let reply = self.decide(order.as_str(), &command, now);
                 Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
             }
         }
@@ -97,7 +138,7 @@ impl Referee for OnlyOrder<'_> {
             return Err(broken());
         }
         let name = self.orders.only().purchase.order.as_str().to_owned();
-        Ok(self.orders.decide(&name, command, now))
+        Ok(self.orders.decide(&name, &command, now))
     }
 
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
@@ -108,8 +149,24 @@ impl Referee for OnlyOrder<'_> {
         )))
     }
 
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable> {
-        Ok(self.orders.only().ended_links(now))
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable> {
+        Ok(self
+            .orders
+            .only()
+            .ended_links(&self.orders.limits.get(), now))
+    }
+
+    fn work(&self) -> Result<Option<Work>, Unavailable> {
+        let limits = self.orders.limits.get();
+        Ok(Some(Work::of(&self.orders.only(), &limits)))
+    }
+
+    fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable> {
+        let order = Some(self.orders.only()).filter(|order| !order.address_knows);
+        Ok(order.map(|order| {
+            let address = AddressId::of(&order.purchase.buyer.email);
+            (order.purchase.order, address)
+        }))
     }
 }
 
@@ -172,11 +229,17 @@ pub(super) struct FakeKv {
     pub buried: RefCell<BTreeMap<String, (Tombstone, u64)>>,
     pub verdicts: RefCell<BTreeMap<String, Verdict>>,
     pub orders: RefCell<BTreeMap<String, OrderId>>,
+    pub addresses: RefCell<BTreeSet<String>>,
     pub down: Cell<bool>,
+    /// It never answers.
+    pub slow: Cell<bool>,
 }
 
 impl Tombstones for FakeKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        if self.slow.get() {
+            std::future::pending::<()>().await;
+        }
         if self.down.get() {
             return Err(broken());
         }
@@ -185,6 +248,12 @@ impl Tombstones for FakeKv {
             .borrow()
             .get(jti.as_str())
             .map(|(tombstone, _)| *tombstone))
+    }
+
+    async fn patience(&self) {
+        if !self.slow.get() {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
@@ -225,6 +294,25 @@ impl Tombstones for FakeKv {
     }
 }
 
+impl KnownAddresses for FakeKv {
+    async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        Ok(self.addresses.borrow().contains(address.as_str()))
+    }
+
+    async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
+        if self.down.get() {
+            return Err(broken());
+        }
+        self.addresses
+            .borrow_mut()
+            .insert(address.as_str().to_owned());
+        Ok(())
+    }
+}
+
 impl Verdicts for FakeKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
         if self.down.get() {
@@ -250,19 +338,19 @@ pub(super) struct FakeMailer {
     pub sent: RefCell<BTreeMap<String, Mail>>,
     pub calls: Cell<u32>,
     pub faults: RefCell<VecDeque<Fault>>,
+    /// What it says to everything, sending nothing.
+    pub answer: RefCell<Option<Outcome>>,
 }
 
 impl Mailer for FakeMailer {
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        _now: Timestamp,
-    ) -> Result<(), Unavailable> {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
         self.calls.set(self.calls.get() + 1);
+        if let Some(outcome) = &*self.answer.borrow() {
+            return outcome.clone();
+        }
         let fault = self.faults.borrow_mut().pop_front();
         if fault == Some(Fault::NotDone) {
-            return Err(broken());
+            return Outcome::no_answer("broken on purpose");
         }
         let mut sent = self.sent.borrow_mut();
         let known = sent
@@ -270,10 +358,73 @@ impl Mailer for FakeMailer {
             .or_insert_with(|| mail.clone());
         assert_eq!(known, mail, "the same key with another body");
         if fault.is_some() {
-            Err(broken())
+            Outcome::no_answer("broken on purpose")
         } else {
-            Ok(())
+            Outcome::Sent
         }
+    }
+}
+
+/// The operator, who hears everything unless told not to.
+#[derive(Default)]
+pub(super) struct FakeOperator {
+    pub heard: RefCell<Vec<Cause>>,
+    pub faults: RefCell<VecDeque<Fault>>,
+}
+
+impl FakeOperator {
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        self.heard
+            .borrow()
+            .iter()
+            .map(|cause| cause.code.as_str())
+            .collect()
+    }
+}
+
+impl Operator for FakeOperator {
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable> {
+        let fault = self.faults.borrow_mut().pop_front();
+        let mut heard = self.heard.borrow_mut();
+        if fault != Some(Fault::NotDone) && !heard.contains(&cause) {
+            heard.push(cause);
+        }
+        fault.map_or(Ok(()), |_| Err(broken()))
+    }
+}
+
+/// The operator's alarms.
+#[derive(Default)]
+pub(super) struct FakeAlarmBook {
+    alarms: RefCell<Alarms>,
+    not_before: Cell<Option<Timestamp>>,
+    pub updates: Cell<u32>,
+    /// Storage fails at this update, counted from 0: the object died.
+    pub dies_at: Cell<Option<u32>>,
+}
+
+impl FakeAlarmBook {
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        let due_at = self.alarms.borrow().due_at();
+        due_at.map(|at| {
+            self.not_before
+                .get()
+                .map_or(at, |earliest| earliest.max(at))
+        })
+    }
+
+    pub(super) fn wait_until(&self, at: Timestamp) {
+        self.not_before.set(Some(at));
+    }
+}
+
+impl AlarmBook for FakeAlarmBook {
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable> {
+        let at = self.updates.replace(self.updates.get() + 1);
+        if self.dies_at.get() == Some(at) {
+            return Err(broken());
+        }
+        Ok(change(&mut self.alarms.borrow_mut()))
     }
 }
 
@@ -337,6 +488,7 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub operator: FakeOperator,
     pub random: Counter,
 }
 
@@ -355,6 +507,7 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            operator: FakeOperator::default(),
             random: Counter::default(),
         }
     }
@@ -380,15 +533,16 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
-        let run = outbox::run(
-            &self.settings,
-            &referee,
-            &self.mailer,
-            &self.kv,
-            &self.random,
-            self.now(),
-        );
-        pollster::block_on(run)
+        let outbox = Outbox {
+            settings: &self.settings,
+            referee: &referee,
+            mailer: &self.mailer,
+            kv: &self.kv,
+            addresses: &self.orders,
+            operator: &self.operator,
+            random: &self.random,
+        };
+        pollster::block_on(outbox.run(self.now()))
     }
 
     pub(super) fn wait(&self, secs: i64) {

@@ -90,11 +90,7 @@ pub async fn issue(
     };
     // 4. The link.
     let jti = RandomId::from_random(&random.draw());
-    let command = Command::Issue {
-        product,
-        jti,
-        link_ttl_secs: settings.link_ttl_secs,
-    };
+    let command = Command::Issue { product, jti };
     match orders.ask(&order, command).await? {
         Reply::Issued(view) => issued(settings, &view),
         Reply::Unknown | Reply::NoSuchItem => Err(Failure::NoSuchOrder),
@@ -211,7 +207,11 @@ fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
     })
 }
 
-fn authorize(settings: &Settings, authorization: Option<&str>) -> Result<(), Failure> {
+/// Lets the operator in, and nobody else.
+///
+/// # Errors
+/// No admin token, or another one (401).
+pub fn authorize(settings: &Settings, authorization: Option<&str>) -> Result<(), Failure> {
     let token = authorization
         .and_then(bearer)
         .ok_or(Failure::Unauthorized)?;

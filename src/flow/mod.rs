@@ -3,6 +3,7 @@
 //! Async over the small traits in [`ports`], each named by what it guarantees. Natively they are tested
 //! with fakes that fail; in the runtime `edge` implements them.
 
+pub mod alarm;
 pub mod download;
 pub mod failure;
 pub mod health;
@@ -10,6 +11,7 @@ pub mod health;
 pub mod links;
 pub mod outbox;
 pub mod ports;
+pub mod renewal;
 pub mod webhook;
 
 #[cfg(test)]

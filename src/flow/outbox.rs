@@ -1,14 +1,19 @@
 //! The order's alarm rang: a mail is due, or a link's end is to be made known.
 
+use crate::domain::address::AddressCommand;
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::RandomId;
-use crate::domain::mail::{self, Mail, MailItem};
+use crate::domain::mail::{self, Mail, MailItem, Outcome, Schedule};
 use crate::domain::order::{Command, Link, LinkView, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
 use super::links::link_url;
-use super::ports::{Mailer, Randomness, Referee, Tombstone, Tombstones, Unavailable};
+use super::ports::{
+    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstone, Tombstones,
+    Unavailable,
+};
 use super::webhook::unexpected;
 
 /// KV knows of a link's end for so long past the link's expiry, in seconds: longer than clocks differ.
@@ -17,65 +22,148 @@ const TOMBSTONE_MARGIN_SECS: i64 = 24 * 3_600;
 /// KV takes no shorter time to live, in seconds: <https://developers.cloudflare.com/kv/api/write-key-value-pairs/>.
 const MIN_TOMBSTONE_TTL_SECS: u64 = 60;
 
-/// Does what is due. Whatever fails is due again later: that was stored before it was tried.
-///
-/// # Errors
-/// What failed, for the log. A mail that fails does not keep a link's end from being made known, nor
-/// the other way round.
-pub async fn run(
-    settings: &Settings,
-    referee: &impl Referee,
-    mailer: &impl Mailer,
-    tombstones: &impl Tombstones,
-    random: &impl Randomness,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let sent = send_mail(settings, referee, mailer, random, now).await;
-    let buried = bury_links(referee, tombstones, now).await;
-    let indexed = index_links(referee, tombstones, now).await;
-    sent.and(buried).and(indexed)
+/// What an order's alarm works with.
+pub struct Outbox<'a, R, M, K, A, O, N> {
+    /// What the operator set.
+    pub settings: &'a Settings,
+    /// The order.
+    pub referee: &'a R,
+    /// The mail provider.
+    pub mailer: &'a M,
+    /// What is known of links and addresses everywhere.
+    pub kv: &'a K,
+    /// The buyer's address.
+    pub addresses: &'a A,
+    /// Who hears of what only a person can mend.
+    pub operator: &'a O,
+    /// Where names come from.
+    pub random: &'a N,
 }
 
-/// 1. The attempt is stored, and with it the next one.
-/// 2. The text is composed, and stored: every attempt sends the same bytes.
-/// 3. The provider gets it, under the same key each time.
-/// 4. That it took it is stored.
-async fn send_mail(
-    settings: &Settings,
-    referee: &impl Referee,
-    mailer: &impl Mailer,
-    random: &impl Randomness,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    // 1. The attempt.
-    let jtis = settings
-        .products
-        .iter()
-        .map(|_| RandomId::from_random(&random.draw()))
-        .collect();
-    let start = Command::StartMail {
-        jtis,
-        link_ttl_secs: settings.link_ttl_secs,
-    };
-    let job = match referee.decide(start, now)? {
-        Reply::MailJob(Some(job)) => *job,
-        Reply::MailJob(None) | Reply::Unknown => return Ok(()),
-        other => return Err(unexpected(&other)),
-    };
-    // 2. The text.
-    let mail = match job.mail {
-        Some(mail) => mail,
-        None => {
-            let mail = compose(settings, &job.links)?;
-            referee.decide(Command::KeepMail { mail: mail.clone() }, now)?;
-            mail
+impl<R, M, K, A, O, N> Outbox<'_, R, M, K, A, O, N>
+where
+    R: Referee,
+    M: Mailer,
+    K: Tombstones + KnownAddresses,
+    A: Addresses,
+    O: Operator,
+    N: Randomness,
+{
+    /// Does what is due. Whatever fails is due again later: that was stored before it was tried. What will not pass
+    /// by itself is told to the operator.
+    ///
+    /// # Errors
+    /// What failed, for the log. A mail that fails does not keep a link's end from being made known, nor
+    /// the other way round.
+    pub async fn run(&self, now: Timestamp) -> Result<(), Failure> {
+        let sent = self.send_mail(now).await;
+        let told = self.tell_failure(now).await;
+        let buried = bury_links(self.referee, self.kv, now).await;
+        let indexed = index_links(self.referee, self.kv, now).await;
+        let registered = register(self.referee, self.kv, self.addresses, now).await;
+        let known = told.and(buried).and(indexed).and(registered);
+        for failure in [sent.as_ref().err(), known.as_ref().err()] {
+            self.raise_if_lasting(failure, now).await;
         }
-    };
-    // 3. The provider.
-    mailer.send(&mail, &job.idempotency_key, now).await?;
-    // 4. The end of it.
-    referee.decide(Command::MailSent, now)?;
-    Ok(())
+        sent.and(known)
+    }
+
+    /// 1. The attempt is stored, and with it the next one.
+    /// 2. The text is composed, and stored: every attempt sends the same bytes.
+    /// 3. The provider gets it, under the same key each time.
+    /// 4. What became of it is stored, and told if the operator has to know.
+    async fn send_mail(&self, now: Timestamp) -> Result<(), Failure> {
+        let schedule = Schedule::new(self.settings.mail.speedup);
+        // 1. The attempt.
+        let start = Command::StartMail {
+            fresh: RandomId::from_random(&self.random.draw()),
+            schedule,
+        };
+        let job = match self.referee.decide(start, now)? {
+            Reply::MailJob(Some(job)) => *job,
+            Reply::MailJob(None) | Reply::Unknown => return Ok(()),
+            other => return Err(unexpected(&other)),
+        };
+        // 2. The text.
+        let mail = match job.mail {
+            Some(mail) => mail,
+            None => {
+                let mail = compose(self.settings, &job.links)?;
+                self.referee
+                    .decide(Command::KeepMail { mail: mail.clone() }, now)?;
+                mail
+            }
+        };
+        // 3. The provider.
+        let outcome = self.mailer.send(&mail, &job.idempotency_key, now).await;
+        // 4. The end of it.
+        let tried = Command::MailTried {
+            edition: job.edition,
+            outcome: outcome.clone(),
+            schedule,
+        };
+        self.referee.decide(tried, now)?;
+        let (why, refused) = match outcome {
+            Outcome::Sent | Outcome::SentBefore => return Ok(()),
+            Outcome::Never { why } => return Err(Failure::MailNotSent(why)),
+            Outcome::Later { why, .. } => (why, false),
+            Outcome::Refused { why, .. } => (why, true),
+        };
+        if refused {
+            let provider = self.settings.mail.provider.name();
+            self.raise(Code::MailRefused, provider, &why).await;
+        }
+        if job.waited_secs >= schedule.stuck_after_secs() {
+            let order = job.links.first().map(|link| link.order.as_str());
+            self.raise(Code::MailStuck, order.unwrap_or_default(), &why)
+                .await;
+        }
+        Err(Failure::MailNotSent(why))
+    }
+
+    /// A mail that failed for good is told until the operator's object has it.
+    async fn tell_failure(&self, now: Timestamp) -> Result<(), Failure> {
+        let Some(work) = self.referee.work()? else {
+            return Ok(());
+        };
+        let Some(failure) = work.untold_failure else {
+            return Ok(());
+        };
+        let cause = Cause::new(Code::MailFailed, work.order.as_str(), &failure.why);
+        self.operator.raise(cause).await?;
+        self.referee.decide(Command::MailFailureTold, now)?;
+        Ok(())
+    }
+
+    /// Tells the operator of what only they can mend, and of what does not pass by itself for hours.
+    async fn raise_if_lasting(&self, failure: Option<&Failure>, now: Timestamp) {
+        let Some(failure) = failure else {
+            return;
+        };
+        let Ok(Some(work)) = self.referee.work() else {
+            return;
+        };
+        let order = work.order.as_str();
+        let detail = failure.log_detail().unwrap_or_default();
+        let stuck_secs = Schedule::new(self.settings.mail.speedup).stuck_after_secs();
+        let lasts = work
+            .known_due_at
+            .is_some_and(|due_at| now.secs_since(due_at) >= stuck_secs);
+        match failure {
+            Failure::ProductMissing(id) => {
+                let detail = format!("order {order}");
+                self.raise(Code::UnknownProduct, id.as_str(), &detail).await;
+            }
+            Failure::MailNotSent(_) => {}
+            Failure::Unavailable(_) if !lasts => {}
+            _ => self.raise(Code::OrderFailing, order, &detail).await,
+        }
+    }
+
+    /// Raises it. Should that fail, what caused it will be there again at the next attempt.
+    async fn raise(&self, code: Code, subject: &str, detail: &str) {
+        let _ = self.operator.raise(Cause::new(code, subject, detail)).await;
+    }
 }
 
 fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
@@ -89,7 +177,7 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
             Ok(MailItem { product, link, url })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    mail::compose(&settings.shop, &items)?
+    mail::compose(&settings.shop, &settings.mail, &items)?
         .ok_or_else(|| Failure::Unavailable(Unavailable("an order without items".to_owned())))
 }
 
@@ -99,10 +187,10 @@ async fn bury_links(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut jtis = Vec::new();
-    for link in referee.ended_links(now)? {
+    for (link, replaceable) in referee.ended_links(now)? {
         let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
             (Some(_), _, _) => Tombstone::Revoked,
-            (None, None, Some(at)) => Tombstone::Used(at),
+            (None, None, Some(at)) => Tombstone::Used { at, replaceable },
             _ => Tombstone::Superseded,
         };
         let ttl_secs = kept_secs(&link, now);
@@ -133,6 +221,24 @@ async fn index_links(
     if !jtis.is_empty() {
         referee.decide(Command::Indexed { jtis }, now)?;
     }
+    Ok(())
+}
+
+/// Has the buyer's address know of the order. KV comes last: what it knows, the address must know.
+async fn register(
+    referee: &impl Referee,
+    kv: &impl KnownAddresses,
+    addresses: &impl Addresses,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some((order, address)) = referee.unknown_address()? else {
+        return Ok(());
+    };
+    addresses
+        .ask(&address, AddressCommand::Register(order))
+        .await?;
+    kv.make_known(&address).await?;
+    referee.decide(Command::AddressKnows, now)?;
     Ok(())
 }
 

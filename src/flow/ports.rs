@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use crate::domain::address::{AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::Mail;
-use crate::domain::order::{Command, Link, Reply};
-use crate::domain::settings::ProductId;
+use crate::domain::mail::{Mail, Outcome};
+use crate::domain::order::{Command, Link, MailFailure, Order, Reply};
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 use crate::domain::zip::ArchiveIndex;
 
@@ -38,11 +40,74 @@ pub trait Referee {
     /// Storage failed.
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable>;
 
-    /// The links that ended and are to be made known.
+    /// The links that ended and are to be made known; and for each whether the buyer may have it replaced.
     ///
     /// # Errors
     /// Storage failed.
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<Link>, Unavailable>;
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
+
+    /// What is left to do, if there is an order.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn work(&self) -> Result<Option<Work>, Unavailable>;
+
+    /// The order's name and its buyer's address, if that address does not know of it yet.
+    ///
+    /// # Errors
+    /// Storage failed.
+    fn unknown_address(&self) -> Result<Option<(OrderId, AddressId)>, Unavailable>;
+}
+
+/// What an order has left to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The order.
+    pub order: OrderId,
+    /// A mail of which the operator is to hear that it failed.
+    pub untold_failure: Option<MailFailure>,
+    /// Since when others are to be told what the order knows.
+    pub known_due_at: Option<Timestamp>,
+}
+
+impl Work {
+    /// That of this order.
+    #[must_use]
+    pub fn of(order: &Order, limits: &Limits) -> Self {
+        let mail = order.mail.as_ref();
+        Self {
+            order: order.purchase.order.clone(),
+            untold_failure: mail.and_then(|mail| mail.untold_failure().cloned()),
+            known_due_at: order.kv_due_at(limits),
+        }
+    }
+}
+
+/// The addresses that orders were made with: one each, one decision after the other, stored before it is answered.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Addresses {
+    /// Asks an address.
+    async fn ask(
+        &self,
+        address: &AddressId,
+        command: AddressCommand,
+    ) -> Result<Recovered, Unavailable>;
+}
+
+/// Which addresses are known at all: so that a stranger's guesses cost a read and no more. Eventually consistent.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait KnownAddresses {
+    /// Whether an order was made with it.
+    async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable>;
+
+    /// Makes that known.
+    async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable>;
 }
 
 /// Links that can never work again. Eventually consistent: it may say no, and only no.
@@ -53,6 +118,9 @@ pub trait Referee {
 pub trait Tombstones {
     /// Why this link can never work again, if that is known here.
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable>;
+
+    /// Is over when nobody is to wait for [`Tombstones::find`] any longer.
+    async fn patience(&self);
 
     /// Which order this link belongs to, for the operator.
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable>;
@@ -78,8 +146,13 @@ pub trait Tombstones {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tombstone {
-    /// It was delivered, then.
-    Used(Timestamp),
+    /// It was delivered.
+    Used {
+        /// When, the last time.
+        at: Timestamp,
+        /// Whether the buyer may have it replaced.
+        replaceable: bool,
+    },
     /// A newer link took its place.
     Superseded,
     /// The shop took it back.
@@ -172,13 +245,29 @@ pub trait Memory {
     reason = "nothing here crosses threads: a Worker has one"
 )]
 pub trait Mailer {
-    /// Hands a mail over. The same key is sent once, where the provider knows how to.
-    async fn send(
-        &self,
-        mail: &Mail,
-        idempotency_key: &str,
-        now: Timestamp,
-    ) -> Result<(), Unavailable>;
+    /// Hands a mail over. The same key is sent once, where the provider knows how to. Unless it was sent or
+    /// refused, the provider may have taken it or not.
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome;
+}
+
+/// The operator: hears of what only a person can mend.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Operator {
+    /// Raises the alarm: it is told once per cause and day, however often it is raised. After an error it
+    /// may have been heard or not.
+    async fn raise(&self, cause: Cause) -> Result<(), Unavailable>;
+}
+
+/// The operator's alarms in storage.
+pub trait AlarmBook {
+    /// Loads, changes and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable>;
 }
 
 /// Draws bytes that nobody can foresee.

@@ -102,7 +102,6 @@ pub(super) async fn record(
         purchase,
         origin,
         items,
-        link_ttl_secs: settings.link_ttl_secs,
         mail,
     };
     match orders.ask(&order, command).await? {

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestHarness } from 'wrangler';
 import { ROOT } from '../../src/cli/project.mjs';
 import { checkoutCompleted, deliver } from '../../src/cli/stripe-event.mjs';
+import { decoded } from './jwt.mjs';
 
 const MAIL_WITHIN_MS = 15_000;
 const POLL_MS = 50;
@@ -59,6 +60,7 @@ function options({ vars, secrets, neighbours = [] }) {
 /** What a person, Stripe, or the operator does with the shop. */
 class Shop {
   #harness;
+  #recoveries = 0;
 
   /**
    * @param {import('wrangler').TestHarness} harness
@@ -103,10 +105,29 @@ class Shop {
   /** @returns {Promise<string[]>} the orders that exist */
   orders = () => this.#harness.getWorker().listDurableObjectIds('ORDERS');
 
+  /** @returns {Promise<import('@cloudflare/workers-types').KVNamespace>} */
+  async kv() {
+    return (await this.#harness.getWorker().getEnv()).LINKS;
+  }
+
   /** @returns {Promise<string[]>} the keys in KV */
   async deadLinks() {
-    const { keys } = await (await this.#harness.getWorker().getEnv()).LINKS.list();
+    const { keys } = await (await this.kv()).list();
     return keys.map(({ name }) => name);
+  }
+
+  /** What an order has stored. */
+  async stored(order) {
+    return (await this.fetch(`/dev/orders/${order}`)).json();
+  }
+
+  /** Takes an order's object out of memory, as the platform may at any moment. Its storage stays. */
+  evict = (order) => this.#harness.getWorker().evictDurableObject('ORDERS', { name: order });
+
+  /** One request of the operator's. */
+  operate(path, body) {
+    const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}`, 'content-type': 'application/json' };
+    return this.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
   /** All that the Worker logged, as text. */
@@ -148,6 +169,49 @@ class Shop {
     throw new Error(`no mail within ${MAIL_WITHIN_MS} ms; the log: ${this.logs().join('\n')}`);
   }
 
+  /** @param {string} address */
+  async mailsTo(address) {
+    return (await this.outbox()).filter(({ to }) => to === address);
+  }
+
+  /**
+   * The newest mail to an address, once there are so many.
+   * @param {string} address
+   * @param {number} count
+   */
+  async nextMailTo(address, count) {
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (Date.now() < until) {
+      const mails = await this.mailsTo(address);
+      if (mails.length >= count) return mails[0];
+      await sleep(POLL_MS);
+    }
+    throw new Error(`no mail number ${count} within ${MAIL_WITHIN_MS} ms; the log: ${this.logs().join('\n')}`);
+  }
+
+  /** Somebody has lost the mail. Each time from another network, since one alone may not ask often. */
+  recover(email) {
+    return this.browser().fetch('/recover', {
+      method: 'POST',
+      body: new URLSearchParams({ email }),
+      headers: { 'cf-connecting-ip': `198.51.100.${(this.#recoveries += 1) % 256}` },
+    });
+  }
+
+  /** Waits until the buyer's address knows of its order. */
+  async addressIsKnown(email) {
+    const key = `address:${createHash('sha256').update(`bookplate address\n${email}`).digest('hex')}`;
+    const kv = await this.kv();
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (!(await kv.get(key))) {
+      if (Date.now() > until) throw new Error(`KV does not know ${email}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** The operator takes links back. */
+  revoke = (which) => this.operate('/links/revoke', which);
+
   browser = () => new Browser(this);
 }
 
@@ -176,8 +240,23 @@ export class Browser {
     return answer;
   }
 
+  /** @returns {[string, string][]} names and values */
+  cookies = () => [...this.#cookies];
+
   /** The header that it sends, for handing a download over to another program. */
   cookie = () => [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+
+  /** Presses the button until nobody else is in the way: a connection that broke off is noticed a moment later. */
+  async pressUntilFree(link, withinMs = 10_000) {
+    const until = Date.now() + withinMs;
+    let answer = await this.press(link);
+    while (answer.status === 409 && Date.now() < until) {
+      await drain(answer);
+      await sleep(POLL_MS);
+      answer = await this.press(link);
+    }
+    return answer;
+  }
 
   /** Presses the button of the page that the link shows. */
   press(link) {
@@ -194,6 +273,9 @@ export class Browser {
     return this.fetch(redeemed.headers.get('location'));
   }
 }
+
+/** A link's own name, by which KV knows it. */
+export const jtiOf = (link) => decoded(new URL(link).searchParams.get('token')).claims.jti;
 
 /** An address that nobody else in these tests has. */
 export function someAddress() {

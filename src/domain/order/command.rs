@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::MailJob;
-use super::{Ending, NewItem, Request, Standing};
+use super::{Ending, NewItem, Request, Standing, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
 use crate::domain::settings::ProductId;
 use crate::domain::time::Timestamp;
@@ -33,8 +33,6 @@ pub enum Command {
         origin: String,
         /// One for each of the purchase's products.
         items: Vec<NewItem>,
-        /// How long the links are good, in seconds.
-        link_ttl_secs: i64,
         /// Whether to mail the links.
         mail: bool,
     },
@@ -44,9 +42,21 @@ pub enum Command {
         product: Option<ProductId>,
         /// The new link's name, should one be needed.
         jti: RandomId,
-        /// How long a new link is good, in seconds.
-        link_ttl_secs: i64,
     },
+    /// The buyer asks for another link in the place of one that is expired or used.
+    Renew {
+        /// The old link.
+        jti: RandomId,
+        /// The new link's name, should there be one.
+        fresh: RandomId,
+    },
+    /// Somebody who named the buyer's address has lost the mail.
+    Recover {
+        /// What the names of new links are made of, should some have expired.
+        fresh: RandomId,
+    },
+    /// The buyer's address knows of this order.
+    AddressKnows,
     /// The operator takes a link back, or all of them. A new one may be issued afterwards.
     Revoke {
         /// Which; without it all.
@@ -78,6 +88,8 @@ pub enum Command {
         stream: RandomId,
         /// What it will send.
         request: Request,
+        /// What the audit trail is to know.
+        trail: Trail,
     },
     /// A stream still runs.
     Heartbeat {
@@ -104,18 +116,27 @@ pub enum Command {
     },
     /// The outbox begins an attempt at the mail that is due.
     StartMail {
-        /// The names of new links, one per item, should the old ones be about to end.
-        jtis: Vec<RandomId>,
-        /// How long a new link is good, in seconds.
-        link_ttl_secs: i64,
+        /// What the names of new links are made of, should the old ones be about to end.
+        fresh: RandomId,
+        /// When mails are tried.
+        schedule: Schedule,
     },
     /// The mail's text, as it will be sent on every attempt.
     KeepMail {
         /// The text.
         mail: Mail,
     },
-    /// The provider took the mail.
-    MailSent,
+    /// An attempt has ended.
+    MailTried {
+        /// Which text it was that was tried.
+        edition: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// When mails are tried.
+        schedule: Schedule,
+    },
+    /// The operator knows that a mail failed.
+    MailFailureTold,
     /// KV knows which order these links belong to.
     Indexed {
         /// The links.
@@ -173,6 +194,11 @@ pub enum Reply {
         delivers_at: Option<u64>,
         /// The tag of the copy that was first sent by this link, if any was.
         begun_etag: Option<String>,
+    },
+    /// A mail with a new link goes to this address.
+    WillMail {
+        /// The buyer's.
+        to: String,
     },
     /// The lease does not hold.
     Refused(LeaseRefusal),

@@ -4,9 +4,6 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// A copy counts as delivered when so much of it was handed over, in percent.
-pub const DELIVERED_PERCENT: u64 = 95;
-
 /// Bytes of a copy: disjoint ranges, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
@@ -51,10 +48,10 @@ impl Coverage {
             .sum()
     }
 
-    /// Which byte of `range`, sent from its start on, makes this a delivery.
+    /// Which byte of `range`, sent from its start on, makes this a delivery: so much of it, in percent.
     #[must_use]
-    pub fn delivered_within(&self, range: &Range<u64>) -> Option<u64> {
-        let missing = delivered_bytes(self.total).saturating_sub(self.bytes());
+    pub fn delivered_within(&self, range: &Range<u64>, percent: u32) -> Option<u64> {
+        let missing = delivered_bytes(self.total, percent).saturating_sub(self.bytes());
         if missing == 0 {
             return Some(range.start);
         }
@@ -75,9 +72,9 @@ impl Coverage {
 }
 
 /// The fewest bytes of a copy that are a delivery.
-fn delivered_bytes(total: u64) -> u64 {
-    let percent = u128::from(total) * u128::from(DELIVERED_PERCENT);
-    u64::try_from(percent.div_ceil(100))
+fn delivered_bytes(total: u64, percent: u32) -> u64 {
+    let hundredths = u128::from(total) * u128::from(percent);
+    u64::try_from(hundredths.div_ceil(100))
         .unwrap_or(u64::MAX)
         .max(1)
 }

@@ -1,10 +1,11 @@
 //! A purchase that the tests of several modules share.
 
-use super::{LinkView, NewItem};
+use super::{Client, LinkView, NewItem, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::keys::KeyRing;
+use crate::domain::mail::Mailbox;
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
-use crate::domain::settings::{Product, ProductId, Shop};
+use crate::domain::settings::{MailProvider, MailSettings, Product, ProductId, Shop};
 use crate::domain::time::Timestamp;
 
 pub(crate) const PAID_AT: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -18,6 +19,18 @@ pub(crate) fn shop() -> Shop {
     Shop {
         name: "Demo Shop".to_owned(),
         support_email: "help@example.com".to_owned(),
+        logo: None,
+    }
+}
+
+pub(crate) fn mail_settings() -> MailSettings {
+    MailSettings {
+        provider: MailProvider::Outbox,
+        from: Mailbox::new("Demo Shop", "shop@example.com"),
+        reply_to: "help@example.com".to_owned(),
+        subject: None,
+        operator: Some("operator@example.com".to_owned()),
+        speedup: 1,
     }
 }
 
@@ -41,6 +54,14 @@ pub(crate) fn id(seed: u8) -> RandomId {
 
 pub(crate) fn browser(seed: u8) -> BrowserId {
     BrowserId::from_cookie(&id(seed))
+}
+
+pub(crate) fn trail() -> Trail {
+    Trail {
+        version: "1.0.0".to_owned(),
+        archive_etag: "base".to_owned(),
+        client: Client::default(),
+    }
 }
 
 pub(crate) fn purchase() -> Purchase {

@@ -3,26 +3,29 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod audit;
 mod command;
 mod coverage;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod grant;
+mod item;
+mod lease;
 mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
-pub use coverage::{Coverage, DELIVERED_PERCENT};
-pub use grant::{
-    ABANDONED_AFTER_SECS, Ending, LEASE_IDLE_SECS, Lease, Link, MAX_EARLY_REQUESTS, MAX_REQUESTS,
-    MAX_SENDING_LEASES, Request, STREAM_GRACE_SECS, Standing,
-};
-pub use outbox::{MailJob, MailState, RETRY_PAUSES_SECS};
+pub use coverage::Coverage;
+pub use grant::{Link, Standing, Terms};
+pub use item::{Item, NewItem};
+pub use lease::{Ending, Lease, Request};
+pub use outbox::{MailFailure, MailJob, MailReason, MailState, Stage};
 
 use super::id::{BrowserId, RandomId};
-use super::purchase::{LicenseId, Purchase};
-use super::settings::ProductId;
+use super::purchase::Purchase;
+use super::settings::{Limits, ProductId};
 use super::time::Timestamp;
 
 /// All that is stored of one order.
@@ -34,49 +37,34 @@ pub struct Order {
     pub origin: String,
     /// One per product.
     pub items: Vec<Item>,
-    /// The mail with the links. A purchase made elsewhere has none: who asks for its link delivers it.
+    /// The mail with the links. A purchase made elsewhere has none at first: who asks for its link delivers it.
     pub mail: Option<MailState>,
-}
-
-/// One product of an order, and its links: the last one is the one that may work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Item {
-    /// The product.
-    pub product: ProductId,
-    /// The licence's number.
-    pub license: LicenseId,
-    /// Oldest first.
-    pub links: Vec<Link>,
-}
-
-/// An item to be: its random parts are drawn by the caller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewItem {
-    /// The product.
-    pub product: ProductId,
-    /// The licence's number.
-    pub license: LicenseId,
-    /// The name of its first link.
-    pub jti: RandomId,
+    /// The buyer's address knows of this order, so that it can be recovered.
+    pub address_knows: bool,
 }
 
 /// The rule: what becomes of `state` when `command` arrives at `now`, and what to answer.
 #[must_use]
-pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
+pub fn decide(
+    state: Option<Order>,
+    command: Command,
+    limits: &Limits,
+    now: Timestamp,
+) -> (Option<Order>, Reply) {
     let Some(mut order) = state else {
         return match command {
             Command::Record {
                 purchase,
                 origin,
                 items,
-                link_ttl_secs,
                 mail,
             } => {
-                let items = items
+                let items: Vec<_> = items
                     .into_iter()
-                    .map(|new| Item::new(new, link_ttl_secs, now))
+                    .map(|new| Item::new(new, limits, now))
                     .collect();
-                let mail = mail.then(|| MailState::due(now));
+                let products = items.iter().map(|item| item.product.clone()).collect();
+                let mail = mail.then(|| MailState::due(MailReason::Purchase, products, now));
                 let reply = Reply::Recorded {
                     new: true,
                     purchase: purchase.clone(),
@@ -87,6 +75,7 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
                         origin,
                         items,
                         mail,
+                        address_knows: false,
                     }),
                     reply,
                 )
@@ -94,32 +83,40 @@ pub fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option
             _ => (None, Reply::Unknown),
         };
     };
-    let reply = order.obey(command, now);
+    let reply = order.obey(command, limits, now);
     (Some(order), reply)
 }
 
 impl Order {
     /// When the order wants to be woken: a mail is due, or KV is to be told something.
     #[must_use]
-    pub fn next_alarm(&self) -> Option<Timestamp> {
-        self.mail_due_at().into_iter().chain(self.kv_due_at()).min()
+    pub fn next_alarm(&self, limits: &Limits) -> Option<Timestamp> {
+        self.mail_due_at()
+            .into_iter()
+            .chain(self.kv_due_at(limits))
+            .min()
     }
 
-    /// When a mail is due.
+    /// When a mail is due, or the operator is to hear of one.
     #[must_use]
     pub fn mail_due_at(&self) -> Option<Timestamp> {
         self.mail.as_ref().and_then(MailState::due_at)
     }
 
-    /// When KV is to be told whose a link is, or that it has ended.
+    /// When others are to be told: KV whose a link is, or that it has ended; the address of this order.
     #[must_use]
-    pub fn kv_due_at(&self) -> Option<Timestamp> {
-        let ends = self.links().filter_map(Link::ends_at);
+    pub fn kv_due_at(&self, limits: &Limits) -> Option<Timestamp> {
+        let ends = self.items.iter().flat_map(|item| {
+            item.links
+                .iter()
+                .filter_map(|link| link.ends_at(item.terms(link, limits)))
+        });
         let unindexed = self
             .links()
             .filter(|link| !link.indexed)
             .map(|link| link.issued_at);
-        ends.chain(unindexed).min()
+        let unknown = (!self.address_knows).then_some(self.purchase.purchased_at);
+        ends.chain(unindexed).chain(unknown).min()
     }
 
     /// The links of which KV does not know yet to which order they belong.
@@ -128,87 +125,100 @@ impl Order {
         self.links().filter(|link| !link.indexed).cloned().collect()
     }
 
-    /// The links that can never work again, as of `now`, and that KV does not know of yet.
+    /// The links that can never work again, as of `now`, and that KV does not know of yet; and for each whether
+    /// the buyer may have it replaced.
     #[must_use]
-    pub fn ended_links(&self, now: Timestamp) -> Vec<Link> {
-        self.links()
-            .filter(|link| link.ends_at().is_some_and(|at| at <= now))
-            .cloned()
-            .collect()
-    }
-
-    /// Each item's current link, as tokens and texts need it; none that was taken back.
-    #[must_use]
-    pub fn current_links(&self) -> Vec<LinkView> {
-        let current = self
-            .items
-            .iter()
-            .filter_map(|item| Some((item, item.links.last()?)));
-        current
-            .filter(|(_, link)| link.revoked_at.is_none())
-            .map(|(item, link)| self.view(item, link))
-            .collect()
+    pub fn ended_links(&self, limits: &Limits, now: Timestamp) -> Vec<(Link, bool)> {
+        let ended = self.items.iter().flat_map(|item| {
+            item.links.iter().filter_map(|link| {
+                let terms = item.terms(link, limits);
+                let ended = link.ends_at(terms).is_some_and(|at| at <= now);
+                ended.then(|| (link.clone(), terms.replaceable))
+            })
+        });
+        ended.collect()
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {
         self.items.iter().flat_map(|item| &item.links)
     }
 
-    fn obey(&mut self, command: Command, now: Timestamp) -> Reply {
+    fn obey(&mut self, command: Command, limits: &Limits, now: Timestamp) -> Reply {
         match command {
             Command::Record { .. } => Reply::Recorded {
                 new: false,
                 purchase: self.purchase.clone(),
             },
-            Command::Issue {
-                product,
-                jti,
-                link_ttl_secs,
-            } => self.issue(product.as_ref(), jti, link_ttl_secs, now),
+            Command::Issue { product, jti } => self.issue(product.as_ref(), jti, limits, now),
+            Command::Renew { jti, fresh } => self.renew_for_buyer(&jti, fresh, limits, now),
+            Command::Recover { fresh } => {
+                self.recover(&fresh, limits, now);
+                Reply::Done
+            }
             Command::Look { jti, browser } => match self.find(&jti) {
-                Some((item, link)) => {
-                    let standing = link.standing(browser.as_ref(), now);
-                    Reply::Stands {
-                        standing,
-                        view: self.view(item, link),
-                    }
-                }
+                Some((item, link)) => Reply::Stands {
+                    standing: link.standing(browser.as_ref(), item.terms(link, limits), now),
+                    view: self.view(item, link),
+                },
                 None => Reply::Unknown,
             },
             Command::Redeem {
                 jti,
                 browser,
                 lease,
-            } => self.redeem(&jti, browser, lease, now),
-            Command::Open(key) => self.lease(&key, |link| link.held(&key, now).map(|_| None)),
+            } => self.redeem(&jti, browser, lease, limits, now),
+            Command::Open(key) => {
+                self.lease(&key, |_, link| link.held(&key, limits, now).map(|_| None))
+            }
             Command::Begin {
                 key,
                 stream,
                 request,
-            } => self.lease(&key, |link| link.begin(&key, stream, &request, now)),
-            Command::Heartbeat { key, stream } => self.lease(&key, |link| {
-                link.heartbeat(&key, &stream, now).map(|()| None)
+                trail: _,
+            } => self.lease(&key, |_, link| {
+                link.begin(&key, stream, &request, limits, now)
             }),
-            Command::HandOver { key, stream } => self.lease(&key, |link| {
-                link.hand_over(&key, &stream, now).map(|()| None)
+            Command::Heartbeat { key, stream } => self.lease(&key, |_, link| {
+                link.heartbeat(&key, &stream, limits, now).map(|()| None)
+            }),
+            Command::HandOver { key, stream } => self.lease(&key, |deliveries, link| {
+                let new = link.hand_over(&key, &stream, limits, now)?;
+                *deliveries = deliveries.saturating_add(u32::from(new));
+                Ok(None)
             }),
             Command::Finish {
                 key,
                 stream,
                 ending,
-            } => self.lease(&key, |link| {
-                link.finish(&key, &stream, ending, now).map(|()| None)
+            } => self.lease(&key, |_, link| {
+                link.finish(&key, &stream, ending, limits, now)
+                    .map(|()| None)
             }),
-            Command::StartMail {
-                jtis,
-                link_ttl_secs,
-            } => Reply::MailJob(self.start_mail(jtis, link_ttl_secs, now).map(Box::new)),
+            Command::StartMail { fresh, schedule } => {
+                Reply::MailJob(self.start_mail(&fresh, schedule, limits, now).map(Box::new))
+            }
             Command::KeepMail { mail } => {
-                self.mail.iter_mut().for_each(|state| state.keep(&mail));
+                self.mail
+                    .iter_mut()
+                    .for_each(|state| state.keep(&mail, now));
                 Reply::Done
             }
-            Command::MailSent => {
-                self.mail.iter_mut().for_each(|state| state.sent(now));
+            Command::MailTried {
+                edition,
+                outcome,
+                schedule,
+            } => {
+                if let Some(state) = &mut self.mail {
+                    state.tried(edition, outcome, schedule, now);
+                }
+                Reply::Done
+            }
+            Command::MailFailureTold => {
+                self.mail.iter_mut().for_each(MailState::failure_told);
+                Reply::Done
+            }
+            Command::AddressKnows => {
+                self.address_knows = true;
                 Reply::Done
             }
             Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
@@ -229,7 +239,7 @@ impl Order {
         &mut self,
         product: Option<&ProductId>,
         jti: RandomId,
-        link_ttl_secs: i64,
+        limits: &Limits,
         now: Timestamp,
     ) -> Reply {
         let wanted = match (product, self.items.as_slice()) {
@@ -240,12 +250,12 @@ impl Order {
         let Some(item) = self.items.iter_mut().find(|item| item.product == wanted) else {
             return Reply::NoSuchItem;
         };
-        if !item
+        let worth = item
             .links
             .last()
-            .is_some_and(|link| link.is_worth_sending(now))
-        {
-            item.renew(jti, link_ttl_secs, now);
+            .is_some_and(|link| link.is_worth_sending(item.terms(link, limits), now));
+        if !worth {
+            item.renew(jti, limits, now);
             self.mail.iter_mut().for_each(MailState::recompose);
         }
         self.items
@@ -253,6 +263,35 @@ impl Order {
             .find(|item| item.product == wanted)
             .and_then(|item| Some(Reply::Issued(self.view(item, item.links.last()?))))
             .unwrap_or(Reply::NoSuchItem)
+    }
+
+    fn renew_for_buyer(
+        &mut self,
+        jti: &RandomId,
+        fresh: RandomId,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Reply {
+        let named = |item: &&mut Item| item.links.iter().any(|link| link.jti == *jti);
+        let Some(item) = self.items.iter_mut().find(named) else {
+            return Reply::Unknown;
+        };
+        let product = item.product.clone();
+        match item.renew_for_buyer(jti, fresh, limits, now) {
+            Ok(()) => {
+                self.ask_for_mail(MailReason::Renewal, vec![product], now);
+                Reply::WillMail {
+                    to: self.purchase.buyer.email.clone(),
+                }
+            }
+            Err(standing) => match self.find(jti) {
+                Some((item, link)) => Reply::Stands {
+                    standing,
+                    view: self.view(item, link),
+                },
+                None => Reply::Unknown,
+            },
+        }
     }
 
     fn revoke(&mut self, jti: Option<&RandomId>, now: Timestamp) -> Reply {
@@ -284,43 +323,55 @@ impl Order {
         jti: &RandomId,
         browser: BrowserId,
         lease: RandomId,
+        limits: &Limits,
         now: Timestamp,
     ) -> Reply {
-        let Some(link) = self.find_mut(jti) else {
+        let Some((item, at)) = self.find_mut(jti) else {
             return Reply::Unknown;
         };
-        let redeemed = link.redeem(browser, lease, now);
+        let Some(terms) = item.links.get(at).map(|link| item.terms(link, limits)) else {
+            return Reply::Unknown;
+        };
+        let redeemed = item
+            .links
+            .get_mut(at)
+            .map(|link| link.redeem(browser, lease, terms, now));
         match (redeemed, self.find(jti)) {
-            (Ok(lease), Some((item, link))) => Reply::Leased {
+            (Some(Ok(lease)), Some((item, link))) => Reply::Leased {
                 lease: lease.id,
                 issued_at: lease.issued_at,
                 view: self.view(item, link),
             },
-            (Err(standing), Some((item, link))) => Reply::Stands {
+            (Some(Err(standing)), Some((item, link))) => Reply::Stands {
                 standing,
                 view: self.view(item, link),
             },
-            (_, None) => Reply::Unknown,
+            _ => Reply::Unknown,
         }
     }
 
-    /// Does something to the link of a lease, and answers what a stream needs to know.
+    /// Does something to the link of a lease, and to its item's count of deliveries, and answers what a stream needs
+    /// to know.
     fn lease(
         &mut self,
         key: &LeaseKey,
-        act: impl FnOnce(&mut Link) -> Result<Option<u64>, LeaseRefusal>,
+        act: impl FnOnce(&mut u32, &mut Link) -> Result<Option<u64>, LeaseRefusal>,
     ) -> Reply {
-        let Some(link) = self.find_mut(&key.jti) else {
+        let Some((item, at)) = self.find_mut(&key.jti) else {
             return Reply::Unknown;
         };
-        match (act(link), self.find(&key.jti)) {
-            (Ok(delivers_at), Some((item, link))) => Reply::Holds {
+        let Item {
+            deliveries, links, ..
+        } = item;
+        let acted = links.get_mut(at).map(|link| act(deliveries, link));
+        match (acted, self.find(&key.jti)) {
+            (Some(Ok(delivers_at)), Some((item, link))) => Reply::Holds {
                 view: self.view(item, link),
                 delivers_at,
                 begun_etag: link.begun_etag.clone(),
             },
-            (Err(refusal), _) => Reply::Refused(refusal),
-            (_, None) => Reply::Unknown,
+            (Some(Err(refusal)), _) => Reply::Refused(refusal),
+            _ => Reply::Unknown,
         }
     }
 
@@ -335,11 +386,12 @@ impl Order {
             .find_map(|item| Some((item, item.links.iter().find(|link| link.jti == *jti)?)))
     }
 
-    fn find_mut(&mut self, jti: &RandomId) -> Option<&mut Link> {
-        self.items
-            .iter_mut()
-            .flat_map(|item| &mut item.links)
-            .find(|link| link.jti == *jti)
+    /// The item of that link, and which of its links it is.
+    fn find_mut(&mut self, jti: &RandomId) -> Option<(&mut Item, usize)> {
+        self.items.iter_mut().find_map(|item| {
+            let at = item.links.iter().position(|link| link.jti == *jti)?;
+            Some((item, at))
+        })
     }
 
     fn view(&self, item: &Item, link: &Link) -> LinkView {
@@ -357,22 +409,7 @@ impl Order {
     }
 }
 
-impl Item {
-    fn new(new: NewItem, link_ttl_secs: i64, now: Timestamp) -> Self {
-        let links = vec![Link::new(new.jti, now, link_ttl_secs)];
-        Self {
-            product: new.product,
-            license: new.license,
-            links,
-        }
-    }
-
-    /// A new link takes the place of all before it.
-    fn renew(&mut self, jti: RandomId, link_ttl_secs: i64, now: Timestamp) {
-        self.links.iter_mut().for_each(|link| link.supersede(now));
-        self.links.push(Link::new(jti, now, link_ttl_secs));
-    }
-}
-
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -1,69 +1,175 @@
-//! The order's mail: due until the provider took it.
+//! The order's mail: due until the provider took it. At most one is pending; what is asked for meanwhile goes
+//! into it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkView, Order};
+use super::{LinkView, Order, Standing};
 use crate::domain::id::RandomId;
-use crate::domain::mail::Mail;
+use crate::domain::mail::{Mail, Outcome, Schedule};
+use crate::domain::settings::{Limits, ProductId};
 use crate::domain::time::Timestamp;
 
-/// The pauses between attempts, in seconds; the last one repeats. Storage keeps the mail, the alarm
-/// keeps the time, so no attempt depends on a Worker that lives.
-pub const RETRY_PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
+/// A link that is mailed for the first time has so much of its life left, in percent.
+const LEFT_WHEN_NEW: i64 = 50;
+
+/// And so much if its text is sent once more as it was: of 24 hours, the 4 that are left after the 20 for which a
+/// text is kept.
+const LEFT_WHEN_KEPT: i64 = 16;
+
+/// No link has as much.
+const LEFT_NEVER: i64 = 101;
+
+/// Why a mail is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailReason {
+    /// Somebody bought.
+    Purchase,
+    /// The buyer wanted a new link in the place of an old one.
+    Renewal,
+    /// Somebody who named the buyer's address has lost the mail. Links that work stay as they are: it may have
+    /// been a stranger.
+    Recovery,
+}
+
+/// How far a mail has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It is to be sent.
+    Due,
+    /// It was handed over, and what became of it is not known yet.
+    Sending,
+    /// The provider took it.
+    Sent,
+    /// It will not be sent.
+    Failed,
+    /// There is nothing in it any more.
+    Cancelled,
+}
 
 /// One mail's way to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailState {
-    /// Not before this; `None` when it was sent.
+    /// Why.
+    reason: MailReason,
+    /// The links of these items are in it.
+    products: Vec<ProductId>,
+    /// How far it has come.
+    stage: Stage,
+    /// Since when it is wanted.
+    asked_at: Timestamp,
+    /// Not before this; `None` when there is nothing left to do.
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
-    /// Which text it is: another text has another idempotency key.
+    /// Since when that is the text.
+    text_since: Option<Timestamp>,
+    /// Which text of this order it is: another text has another idempotency key.
     edition: u32,
+    /// Why the last attempt did not succeed.
+    trouble: Option<Trouble>,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
+    /// The last mail of this order that failed for good.
+    failure: Option<MailFailure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Trouble {
+    /// Whether the operator has to mend it.
+    refused: bool,
+    /// In the provider's words, cleaned.
+    why: String,
+}
+
+/// A mail that will not be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailFailure {
+    /// Since when.
+    pub at: Timestamp,
+    /// In the provider's words, cleaned.
+    pub why: String,
+    /// Whether the operator was told.
+    pub told: bool,
 }
 
 /// What an attempt needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailJob {
+    /// Why it is sent.
+    pub reason: MailReason,
     /// The text, if it was composed before.
     pub mail: Option<Mail>,
     /// What to compose it from.
     pub links: Vec<LinkView>,
+    /// Which text of the order it is.
+    pub edition: u32,
     /// The same on every attempt, so that a provider that took it already drops the second.
     pub idempotency_key: String,
     /// 1 for the first.
     pub attempt: u32,
+    /// For how long it has been wanted, in seconds.
+    pub waited_secs: i64,
 }
 
 impl MailState {
     /// A mail that is to be sent at once.
     #[must_use]
-    pub fn due(now: Timestamp) -> Self {
+    pub fn due(reason: MailReason, products: Vec<ProductId>, now: Timestamp) -> Self {
         Self {
+            reason,
+            products,
+            stage: Stage::Due,
+            asked_at: now,
             due_at: Some(now),
             attempts: 0,
             mail: None,
+            text_since: None,
             edition: 0,
+            trouble: None,
             sent_at: None,
+            failure: None,
         }
     }
 
-    /// When to try (again).
+    /// When there is something to do: to try (again), or to tell the operator that it failed.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        self.due_at
+        let untold = self.untold_failure().map(|failure| failure.at);
+        self.due_at.into_iter().chain(untold).min()
     }
 
-    pub(super) fn keep(&mut self, mail: &Mail) {
-        self.mail.get_or_insert_with(|| mail.clone());
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The failure that the operator has not been told of.
+    #[must_use]
+    pub fn untold_failure(&self) -> Option<&MailFailure> {
+        self.failure.as_ref().filter(|failure| !failure.told)
+    }
+
+    pub(super) fn failure_told(&mut self) {
+        self.failure
+            .iter_mut()
+            .for_each(|failure| failure.told = true);
+    }
+
+    pub(super) fn keep(&mut self, mail: &Mail, now: Timestamp) {
+        if self.mail.is_none() {
+            self.mail = Some(mail.clone());
+            self.text_since = Some(now);
+        }
     }
 
     /// Its links are others now: a text that may have been sent is not sent again.
     pub(super) fn recompose(&mut self) {
+        self.text_since = None;
         if self.mail.take().is_some() {
             self.edition = self.edition.saturating_add(1);
         }
@@ -71,63 +177,256 @@ impl MailState {
 
     /// There is nothing to send any more.
     pub(super) fn cancel(&mut self) {
-        self.due_at = None;
-        self.mail = None;
+        self.end(Stage::Cancelled);
     }
 
-    pub(super) fn sent(&mut self, now: Timestamp) {
-        self.due_at = None;
+    /// An attempt has ended. What was asked for meanwhile has another text, of which this says nothing.
+    pub(super) fn tried(
+        &mut self,
+        edition: u32,
+        outcome: Outcome,
+        schedule: Schedule,
+        now: Timestamp,
+    ) {
+        if self.due_at.is_none() || self.edition != edition {
+            return;
+        }
+        self.stage = Stage::Due;
+        match outcome {
+            Outcome::Sent | Outcome::SentBefore => self.sent(now),
+            Outcome::Never { why } => self.fail(why, now),
+            Outcome::Later {
+                why,
+                retry_after_secs,
+            } => {
+                self.wait(retry_after_secs.unwrap_or_default(), now);
+                self.trouble = Some(Trouble {
+                    refused: false,
+                    why,
+                });
+            }
+            Outcome::Refused {
+                why,
+                retry_after_secs,
+            } => {
+                let wanted_secs = retry_after_secs.unwrap_or_default();
+                self.wait(wanted_secs.max(schedule.refused_pause_secs()), now);
+                self.trouble = Some(Trouble { refused: true, why });
+            }
+        }
+    }
+
+    /// The next attempt is not before then.
+    fn wait(&mut self, secs: i64, now: Timestamp) {
+        self.due_at = self.due_at.max(Some(now.plus_secs(secs)));
+    }
+
+    fn sent(&mut self, now: Timestamp) {
+        self.end(Stage::Sent);
+        self.trouble = None;
         self.sent_at.get_or_insert(now);
-        // The text has done its duty; the link in it should lie in as few places as can be.
+    }
+
+    fn fail(&mut self, why: String, now: Timestamp) {
+        self.end(Stage::Failed);
+        self.failure = Some(MailFailure {
+            at: now,
+            why,
+            told: false,
+        });
+    }
+
+    /// The text has done its duty, or has none any more; the link in it should lie in as few places as can be.
+    fn end(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.due_at = None;
         self.mail = None;
+        self.text_since = None;
+    }
+
+    /// What the operator has to mend takes longer than what passes by itself: nobody's mail is to be lost over a
+    /// long weekend.
+    fn is_given_up(&self, schedule: Schedule, now: Timestamp) -> bool {
+        let waited_secs = now.secs_since(self.asked_at);
+        let refused = self.trouble.as_ref().is_some_and(|it| it.refused);
+        let patience_secs = if refused {
+            schedule.refused_given_up_after_secs()
+        } else {
+            schedule.given_up_after_secs()
+        };
+        self.attempts > 0 && waited_secs >= patience_secs
+    }
+
+    /// The provider may soon have forgotten the text's key.
+    fn is_worn(&self, schedule: Schedule, now: Timestamp) -> bool {
+        self.mail.is_some()
+            && self
+                .text_since
+                .is_none_or(|since| now.secs_since(since) >= schedule.text_kept_secs())
     }
 }
 
 impl Order {
+    /// Has the links of these products mailed: with the mail that is pending, if one is.
+    pub(super) fn ask_for_mail(
+        &mut self,
+        reason: MailReason,
+        products: Vec<ProductId>,
+        now: Timestamp,
+    ) {
+        let Some(state) = &mut self.mail else {
+            self.mail = Some(MailState::due(reason, products, now));
+            return;
+        };
+        if state.due_at.is_none() {
+            let edition = state.edition.saturating_add(1);
+            *state = MailState {
+                edition,
+                failure: state.failure.take(),
+                ..MailState::due(reason, products, now)
+            };
+            return;
+        }
+        // Its time stays: a provider that is down is not asked more often because a buyer is.
+        state.recompose();
+        for product in products {
+            if !state.products.contains(&product) {
+                state.products.push(product);
+            }
+        }
+    }
+
+    /// Somebody has lost the mail: what works is mailed again as it is, what expired before it was used is renewed.
+    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) {
+        let mut products = Vec::new();
+        let mut renewed = false;
+        for (at, item) in self.items.iter_mut().enumerate() {
+            let Some(link) = item.links.last() else {
+                continue;
+            };
+            match item.standing(link, limits, now) {
+                Standing::Ready | Standing::Yours | Standing::InProgress { .. } => {}
+                Standing::Expired { .. } if item.is_fit_to_mail(link, 0, limits, now) => {
+                    continue;
+                }
+                Standing::Expired { .. } => {
+                    item.renew(fresh.nth(at), limits, now);
+                    renewed = true;
+                }
+                _ => continue,
+            }
+            products.push(item.product.clone());
+        }
+        let pending = self.mail.as_ref().is_some_and(|mail| {
+            mail.due_at.is_some()
+                && products
+                    .iter()
+                    .all(|product| mail.products.contains(product))
+        });
+        // What is on its way already is not composed anew, or else a stranger could have it sent twice.
+        if !products.is_empty() && (renewed || !pending) {
+            self.ask_for_mail(MailReason::Recovery, products, now);
+        }
+    }
+
     /// Begins an attempt. The next one is set before this one is made: whoever dies in between is
     /// followed by it.
     ///
     /// A mail that is late gets new links, and with them a new text and a new key: nobody is to get a link
-    /// that is about to end.
+    /// that is about to end, and no key is used for longer than a provider remembers it. A mail that is too late is
+    /// given up.
     pub(super) fn start_mail(
         &mut self,
-        jtis: Vec<RandomId>,
-        link_ttl_secs: i64,
+        fresh: &RandomId,
+        schedule: Schedule,
+        limits: &Limits,
         now: Timestamp,
     ) -> Option<MailJob> {
         let state = self.mail.as_mut()?;
         if state.due_at.is_none_or(|due_at| now < due_at) {
             return None;
         }
-        let mut current = self.items.iter().filter_map(|item| item.links.last());
+        let carried = |item: &&mut super::Item| state.products.contains(&item.product);
+        let items: Vec<_> = self.items.iter_mut().filter(carried).collect();
+        let recovers = state.reason == MailReason::Recovery;
         // Links that are all in use have arrived, though we never heard that the mail did.
-        if current.all(|link| link.revoked_at.is_some() || link.is_begun()) {
+        let arrived = |item: &&mut super::Item| {
+            item.links
+                .last()
+                .is_none_or(|link| link.revoked_at.is_some() || link.is_begun())
+        };
+        if !recovers && items.iter().all(arrived) {
             state.sent(now);
             return None;
         }
-        for (item, jti) in self.items.iter_mut().zip(jtis) {
-            // What the operator took back, no mail brings again; and what is in use stays as it is.
-            let fit = item.links.last().is_some_and(|link| {
-                link.revoked_at.is_some() || link.is_begun() || link.is_worth_sending(now)
-            });
+        if state.is_given_up(schedule, now) {
+            let last = state.trouble.take().map(|trouble| trouble.why);
+            state.fail(last.unwrap_or_else(|| "no answer".to_owned()), now);
+            return None;
+        }
+        let worn = state.is_worn(schedule, now);
+        let least_left = match (recovers, worn, &state.mail) {
+            // A stranger may have asked: what works is left alone.
+            (true, _, _) => 0,
+            (false, true, _) => LEFT_NEVER,
+            (false, false, Some(_)) => LEFT_WHEN_KEPT,
+            (false, false, None) => LEFT_WHEN_NEW,
+        };
+        if worn {
+            state.recompose();
+        }
+        for (at, item) in items.into_iter().enumerate() {
+            let fit = item
+                .links
+                .last()
+                .is_some_and(|link| item.is_fit_to_mail(link, least_left, limits, now));
             if !fit {
-                item.renew(jti, link_ttl_secs, now);
+                item.renew(fresh.nth(at), limits, now);
                 state.recompose();
             }
         }
-        let last = RETRY_PAUSES_SECS.last().copied().unwrap_or_default();
-        let pause = usize::try_from(state.attempts)
-            .ok()
-            .and_then(|at| RETRY_PAUSES_SECS.get(at).copied());
-        state.due_at = Some(now.plus_secs(pause.unwrap_or(last)));
+        state.stage = Stage::Sending;
         state.attempts = state.attempts.saturating_add(1);
-        let (mail, attempt, edition) = (state.mail.clone(), state.attempts, state.edition);
-        let idempotency_key = format!("links/{}/{edition}", self.purchase.order.as_str());
-        Some(MailJob {
-            mail,
-            links: self.current_links(),
-            idempotency_key,
-            attempt,
-        })
+        state.due_at = Some(now.plus_secs(schedule.pause_secs(state.attempts)));
+        let job = MailJob {
+            reason: state.reason,
+            mail: state.mail.clone(),
+            edition: state.edition,
+            idempotency_key: format!("links/{}/{}", self.purchase.order.as_str(), state.edition),
+            attempt: state.attempts,
+            waited_secs: now.secs_since(state.asked_at),
+            links: Vec::new(),
+        };
+        let links = self.links_to_mail(limits, now);
+        if links.is_empty() {
+            self.mail.iter_mut().for_each(MailState::cancel);
+            return None;
+        }
+        Some(MailJob { links, ..job })
+    }
+
+    /// The links that the pending mail carries: none that opens nothing.
+    fn links_to_mail(&self, limits: &Limits, now: Timestamp) -> Vec<LinkView> {
+        let carried = |product| {
+            self.mail
+                .as_ref()
+                .is_some_and(|mail| mail.products.contains(product))
+        };
+        let links = self
+            .items
+            .iter()
+            .filter(|item| carried(&item.product))
+            .filter_map(|item| {
+                let link = item.links.last()?;
+                let dead = matches!(
+                    item.standing(link, limits, now),
+                    Standing::Revoked | Standing::Used { .. }
+                );
+                (!dead).then(|| self.view(item, link))
+            });
+        links.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,33 @@
 use super::fixtures::{PAID_AT, TTL_SECS, browser, id, new_item, purchase};
 use super::*;
+use crate::domain::mail::{Outcome, Schedule};
+
+/// The rule, with the limits that a shop has if it says nothing.
+fn decide(state: Option<Order>, command: Command, now: Timestamp) -> (Option<Order>, Reply) {
+    super::decide(state, command, &Limits::default(), now)
+}
 
 fn record(mail: bool) -> Command {
     Command::Record {
         purchase: purchase(),
         origin: "https://shop.example".to_owned(),
         items: vec![new_item()],
-        link_ttl_secs: TTL_SECS,
         mail,
     }
 }
 
 fn start_mail() -> Command {
     Command::StartMail {
-        jtis: vec![id(50)],
-        link_ttl_secs: TTL_SECS,
+        fresh: id(50),
+        schedule: Schedule::new(1),
+    }
+}
+
+fn mail_tried(outcome: Outcome) -> Command {
+    Command::MailTried {
+        edition: 0,
+        outcome,
+        schedule: Schedule::new(1),
     }
 }
 
@@ -22,9 +35,10 @@ fn recorded() -> Option<Order> {
     indexed(decide(None, record(true), PAID_AT).0)
 }
 
-/// KV knows of its links.
+/// KV knows of its links, and the address of it.
 fn indexed(order: Option<Order>) -> Option<Order> {
-    decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0
+    let order = decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0;
+    decide(order, Command::AddressKnows, PAID_AT).0
 }
 
 #[test]
@@ -76,11 +90,10 @@ fn nothing_but_a_purchase_makes_an_order() {
         Command::Issue {
             product: None,
             jti: id(1),
-            link_ttl_secs: 1,
         },
         Command::Open(key),
         start_mail(),
-        Command::MailSent,
+        mail_tried(Outcome::Sent),
     ] {
         assert_eq!(decide(None, command, PAID_AT), (None, Reply::Unknown));
     }
@@ -145,7 +158,6 @@ fn the_operator_gets_the_link_that_works_or_a_new_one() {
     let issue = |jti| Command::Issue {
         product: None,
         jti: id(jti),
-        link_ttl_secs: TTL_SECS,
     };
     let jti_of = |reply: Reply| match reply {
         Reply::Issued(view) => view.jti,
@@ -195,7 +207,6 @@ fn a_product_that_was_not_bought_has_no_link() {
     let issue = Command::Issue {
         product: Some(other),
         jti: id(2),
-        link_ttl_secs: TTL_SECS,
     };
     assert_eq!(decide(recorded(), issue, PAID_AT).1, Reply::NoSuchItem);
 }
@@ -204,12 +215,14 @@ fn a_product_that_was_not_bought_has_no_link() {
 fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
     let mut order = recorded();
     let mut now = PAID_AT;
-    for (attempt, pause) in RETRY_PAUSES_SECS
+    for (attempt, pause) in [30, 120, 600, 1_800, 3_600, 14_400, 14_400]
         .iter()
-        .chain(&[4 * 3_600, 4 * 3_600])
         .enumerate()
     {
-        assert_eq!(order.as_ref().unwrap().next_alarm(), Some(now));
+        assert_eq!(
+            order.as_ref().unwrap().next_alarm(&Limits::default()),
+            Some(now)
+        );
         let (after, reply) = decide(order, start_mail(), now);
         let Reply::MailJob(Some(job)) = reply else {
             panic!("{reply:?}")
@@ -224,8 +237,8 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
         now = now.plus_secs(*pause);
         order = after;
     }
-    let (order, _) = decide(order, Command::MailSent, now);
-    assert_eq!(order.as_ref().unwrap().next_alarm(), None);
+    let (order, _) = decide(order, mail_tried(Outcome::Sent), now);
+    assert_eq!(order.as_ref().unwrap().next_alarm(&Limits::default()), None);
     assert_eq!(
         decide(order, start_mail(), now.plus_secs(99_999)).1,
         Reply::MailJob(None)
@@ -240,6 +253,7 @@ fn every_attempt_sends_the_text_of_the_first() {
         text: text.to_owned(),
         html: String::new(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let (order, _) = decide(
         recorded(),
@@ -264,7 +278,7 @@ fn every_attempt_sends_the_text_of_the_first() {
 #[test]
 fn a_purchase_made_elsewhere_sends_no_mail() {
     let order = indexed(decide(None, record(false), PAID_AT).0);
-    assert_eq!(order.as_ref().unwrap().next_alarm(), None);
+    assert_eq!(order.as_ref().unwrap().next_alarm(&Limits::default()), None);
     assert_eq!(decide(order, start_mail(), PAID_AT).1, Reply::MailJob(None));
 }
 
@@ -278,9 +292,11 @@ fn order_format_unchanged() {
             r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
             r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
-            r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"begun_etag":null,"#,
-            r#""sending_leases":0,"indexed":true,"buried":false}}]}}],"mail":{{"due_at":1700000000,"attempts":0,"mail":null,"edition":0,"#,
-            r#""sent_at":null}}}}"#
+            r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"earlier":[],"#,
+            r#""begun_etag":null,"sending_leases":0,"indexed":true,"buried":false}}],"deliveries":0,"renewals":0,"#,
+            r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"stage":"due","asked_at":1700000000,"#,
+            r#""due_at":1700000000,"attempts":0,"mail":null,"text_since":null,"edition":0,"trouble":null,"#,
+            r#""sent_at":null,"failure":null}},"address_knows":true}}"#
         ),
         license.as_str()
     );
@@ -290,8 +306,15 @@ fn order_format_unchanged() {
 
 /// Somebody redeems the first item's link, and a stream of it begins.
 fn begin_first_link(order: &mut Order) {
+    let limits = Limits::default();
     let link = &mut order.items[0].links[0];
-    link.redeem(browser(1), id(9), PAID_AT).unwrap();
+    let terms = Terms {
+        limits: &limits,
+        left: 1,
+        renewable: true,
+        replaceable: true,
+    };
+    link.redeem(browser(1), id(9), terms, PAID_AT).unwrap();
     let key = LeaseKey {
         jti: id(1),
         lease: id(9),
@@ -303,7 +326,7 @@ fn begin_first_link(order: &mut Order) {
         total: 9,
         etag: "v1".to_owned(),
     };
-    link.begin(&key, id(3), &request, PAID_AT).unwrap();
+    link.begin(&key, id(3), &request, &limits, PAID_AT).unwrap();
 }
 
 #[test]
@@ -358,11 +381,17 @@ fn what_is_taken_back_opens_nothing() {
         decide(order.clone(), start_mail(), PAID_AT).1,
         Reply::MailJob(None)
     );
-    assert_eq!(order.as_ref().unwrap().ended_links(PAID_AT).len(), 1);
+    assert_eq!(
+        order
+            .as_ref()
+            .unwrap()
+            .ended_links(&Limits::default(), PAID_AT)
+            .len(),
+        1
+    );
     let issue = Command::Issue {
         product: None,
         jti: id(3),
-        link_ttl_secs: TTL_SECS,
     };
     assert!(matches!(decide(order, issue, PAID_AT).1, Reply::Issued(view) if view.jti == id(3)));
 }
@@ -388,6 +417,7 @@ fn two_items_tried() -> Option<Order> {
         text: "t".to_owned(),
         html: "h".to_owned(),
         links: Vec::new(),
+        ..crate::domain::mail::fixtures::mail()
     };
     let order = decide(None, command, PAID_AT).0;
     let order = decide(order, start_mail(), PAID_AT).0;
@@ -420,7 +450,6 @@ fn a_kept_text_is_not_sent_with_links_that_are_dead() {
     let issue = Command::Issue {
         product: Some(new_item().product),
         jti: id(7),
-        link_ttl_secs: TTL_SECS,
     };
     let late = PAID_AT.plus_secs(TTL_SECS / 2 + 1);
     let order = decide(two_items_tried(), issue, late).0;

@@ -1,12 +1,16 @@
 //! What the operator set, parsed once. All that is wrong is said at once, by name.
 
 mod errors;
+mod limits;
+mod mail;
 mod product;
 mod secrets;
 
 use serde::Serialize;
 
 pub use errors::SettingsErrors;
+pub use limits::Limits;
+pub use mail::{MailProvider, MailSettings};
 pub use product::{Product, ProductId};
 
 use errors::Errors;
@@ -14,10 +18,6 @@ use secrets::{parse_admin_token, parse_api_key, parse_webhook_secrets};
 
 use super::keys::{KeyRing, Secret};
 use super::text;
-
-/// The hours that a link may live: a week at most, since a link in a mailbox is a key under the mat.
-const LINK_TTL_HOURS: std::ops::RangeInclusive<i64> = 1..=168;
-const DEFAULT_LINK_TTL_HOURS: i64 = 24;
 
 /// Where this is running, which decides about `/dev` and plain http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +41,10 @@ pub struct Settings {
     pub link_keys: KeyRing,
     /// `ADMIN_TOKEN`.
     pub admin_token: Secret,
-    /// `LINK_TTL_HOURS`, in seconds.
-    pub link_ttl_secs: i64,
-    /// `MAIL_PROVIDER`.
-    pub mail_provider: MailProvider,
+    /// `LINK_TTL_HOURS`, `MAX_DELIVERIES` and the like.
+    pub limits: Limits,
+    /// `MAIL_…`, and what the provider needs.
+    pub mail: MailSettings,
     /// `PUBLIC_URL` without a slash at its end; without it, links lead to where the purchase came in.
     pub public_url: Option<String>,
     /// `SHOP_NAME`, `SUPPORT_EMAIL`.
@@ -60,13 +60,17 @@ pub struct Shop {
     pub name: String,
     /// Where buyers write to.
     pub support_email: String,
+    /// `SHOP_LOGO`: the key in `ARCHIVES` of a picture that stands above every page, and its type.
+    pub logo: Option<Logo>,
 }
 
-/// Who sends the mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailProvider {
-    /// Nobody: they are kept for `/dev/outbox`.
-    Outbox,
+/// A picture in `ARCHIVES`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Logo {
+    /// Its key.
+    pub key: String,
+    /// Its media type, by the key's ending.
+    pub media_type: &'static str,
 }
 
 /// Who sells, and what: the settings that are no secret, and all that an archive is checked against.
@@ -113,10 +117,8 @@ impl Settings {
         let stripe_api_key = errors.required(&read, "STRIPE_API_KEY", parse_api_key);
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
-        let link_ttl = errors.optional(&read, "LINK_TTL_HOURS", parse_ttl_hours);
-        let mail_provider = errors.required(&read, "MAIL_PROVIDER", |raw| {
-            parse_mail_provider(raw, environment)
-        });
+        let limits = errors.limits(&read);
+        let mail = errors.mail(&read, environment);
         let public_url = errors.optional(&read, "PUBLIC_URL", |raw| {
             parse_public_url(raw, environment)
         });
@@ -127,7 +129,7 @@ impl Settings {
             stripe_api_key,
             link_keys,
             admin_token,
-            mail_provider,
+            mail,
             shop,
         ) {
             (
@@ -135,7 +137,7 @@ impl Settings {
                 Some(stripe_api_key),
                 Some(link_keys),
                 Some(admin_token),
-                Some(mail_provider),
+                Some(mail),
                 Some(shop),
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
@@ -143,8 +145,8 @@ impl Settings {
                 stripe_api_key,
                 link_keys,
                 admin_token,
-                link_ttl_secs: link_ttl.unwrap_or(DEFAULT_LINK_TTL_HOURS) * 3_600,
-                mail_provider,
+                limits,
+                mail,
                 public_url,
                 shop,
                 products,
@@ -189,9 +191,11 @@ impl Errors {
         let name = self.required(read, "SHOP_NAME", parse_line);
         let support_email =
             self.required(read, "SUPPORT_EMAIL", |raw| parse_support(raw, environment));
+        let logo = self.optional(read, "SHOP_LOGO", parse_logo);
         Some(Shop {
             name: name?,
             support_email: support_email?,
+            logo,
         })
     }
 }
@@ -202,29 +206,6 @@ fn trimmed(read: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<Str
         read(name)
             .map(|raw| raw.trim().to_owned())
             .filter(|raw| !raw.is_empty())
-    }
-}
-
-fn parse_ttl_hours(raw: &str) -> Result<i64, String> {
-    raw.parse()
-        .ok()
-        .filter(|hours| LINK_TTL_HOURS.contains(hours))
-        .ok_or_else(|| {
-            format!(
-                "takes whole hours from {} to {}",
-                LINK_TTL_HOURS.start(),
-                LINK_TTL_HOURS.end()
-            )
-        })
-}
-
-fn parse_mail_provider(raw: &str, environment: Environment) -> Result<MailProvider, String> {
-    match (raw, environment) {
-        ("outbox", Environment::Development) => Ok(MailProvider::Outbox),
-        ("outbox", Environment::Production) => {
-            Err("is `outbox`, which sends nothing and works in development alone".to_owned())
-        }
-        _ => Err("takes `outbox`".to_owned()),
     }
 }
 
@@ -263,6 +244,22 @@ fn parse_support(raw: &str, environment: Environment) -> Result<String, String> 
         return Err("still is the example; buyers write there for help".to_owned());
     }
     Ok(address)
+}
+
+/// A key whose ending says what the picture is.
+fn parse_logo(raw: &str) -> Result<Logo, String> {
+    let media_type = match raw.rsplit('.').next() {
+        Some("svg") => Some("image/svg+xml"),
+        Some("png") => Some("image/png"),
+        Some("webp") => Some("image/webp"),
+        Some("jpg" | "jpeg") => Some("image/jpeg"),
+        _ => None,
+    };
+    let key = raw.to_owned();
+    media_type
+        .filter(|_| is_line(raw))
+        .map(|media_type| Logo { key, media_type })
+        .ok_or_else(|| "takes the key in ARCHIVES of an .svg, .png, .webp or .jpg".to_owned())
 }
 
 fn is_line(raw: &str) -> bool {

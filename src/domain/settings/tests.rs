@@ -18,7 +18,7 @@ fn errors(read: impl Fn(&str) -> Option<String>) -> Vec<String> {
 #[test]
 fn defaults_are_the_documented_ones() {
     let settings = Settings::parse(good).unwrap();
-    assert_eq!(settings.link_ttl_secs, 24 * 3_600);
+    assert_eq!(settings.limits.link_ttl_secs, 24 * 3_600);
     assert_eq!(settings.public_url, None);
     assert_eq!(settings.products[0].filename, "demo.zip");
     assert_eq!(

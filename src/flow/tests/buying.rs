@@ -44,14 +44,14 @@ fn post(town: &Town, body: &str, signature: Option<&str>) -> Result<Received, Fa
     ))
 }
 
-fn buy(town: &Town) -> Result<Received, Failure> {
+pub(super) fn buy(town: &Town) -> Result<Received, Failure> {
     post(town, &event(), Some(&signed(town, &event())))
 }
 
 /// Rings until nothing is due any more, as the platform would.
-fn ring_on(town: &Town) {
+pub(super) fn ring_on(town: &Town) {
     for _ in 0..100 {
-        let Some(at) = town.orders.only().next_alarm() else {
+        let Some(at) = town.orders.only().next_alarm(&town.settings.limits) else {
             return;
         };
         town.wait(at.secs_since(town.now()).max(1));
@@ -171,7 +171,11 @@ fn a_product_that_is_not_configured_waits_until_it_is() {
     buy(&town).unwrap();
     let products = std::mem::take(&mut town.settings.products);
     for _ in 0..5 {
-        let at = town.orders.only().next_alarm().unwrap();
+        let at = town
+            .orders
+            .only()
+            .next_alarm(&town.settings.limits)
+            .unwrap();
         town.wait(at.secs_since(town.now()));
         assert!(matches!(town.ring(None), Err(Failure::ProductMissing(_))));
     }
@@ -188,7 +192,11 @@ fn a_mail_that_is_late_carries_a_link_that_is_good() {
     let mut attempts = 0;
     while town.now().secs_since(PAID_AT) < 2 * 24 * 3_600 {
         town.mailer.faults.borrow_mut().push_back(Fault::NotDone);
-        let at = town.orders.only().next_alarm().unwrap();
+        let at = town
+            .orders
+            .only()
+            .next_alarm(&town.settings.limits)
+            .unwrap();
         town.wait(at.secs_since(town.now()).max(1));
         let _ = town.ring(None);
         attempts += 1;

@@ -4,13 +4,18 @@ use pollster::block_on;
 
 use crate::domain::id::BrowserId;
 use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser};
-use crate::domain::order::{Command, Ending, LeaseRefusal, Standing};
+use crate::domain::order::{Client, Command, Ending, LeaseRefusal, Standing};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Freshness, Opened};
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{FakeMemory, Town, archive};
 use crate::flow::links::{IssueRequest, issue};
 use crate::flow::ports::{Orders as _, Tombstone, Verdict};
+
+const USED: Standing = Standing::Used {
+    at: PAID_AT,
+    replaceable: true,
+};
 
 /// A town where somebody bought, and the token of their link.
 fn bought() -> (Town, String) {
@@ -58,7 +63,12 @@ fn download(town: &Town, token: &str, who: u8) -> Vec<u8> {
     let lease = redeem(town, token, who).unwrap();
     let opened = open(town, &lease, Some(browser(who))).unwrap();
     let total = opened.copy.plan.len();
-    let begun = block_on(town.world().begin(&opened, 0..total, true, &town.random)).unwrap();
+    let begun =
+        block_on(
+            town.world()
+                .begin(&opened, 0..total, true, Client::default(), &town.random),
+        )
+        .unwrap();
     assert!(begun.delivers_at.is_some());
     let (key, stream) = (opened.key.clone(), begun.stream);
     block_on(town.orders.ask(
@@ -157,7 +167,7 @@ fn the_second_browser_waits_and_then_is_too_late() {
         }
     );
     download(&town, &token, 1);
-    assert_eq!(standing(redeem(&town, &token, 2)), Standing::Used(PAID_AT));
+    assert_eq!(standing(redeem(&town, &token, 2)), USED);
     assert!(redeem(&town, &token, 1).is_ok());
 }
 
@@ -189,26 +199,56 @@ fn a_forged_link_reaches_nobody() {
 fn an_expired_link_is_expired() {
     let (town, token) = bought();
     town.wait(TTL_SECS);
-    assert_eq!(standing(look(&town, &token, 1)), Standing::Expired);
-    assert_eq!(standing(redeem(&town, &token, 1)), Standing::Expired);
+    assert_eq!(
+        standing(look(&town, &token, 1)),
+        Standing::Expired { renewable: true }
+    );
+    assert_eq!(
+        standing(redeem(&town, &token, 1)),
+        Standing::Expired { renewable: true }
+    );
+}
+
+#[test]
+fn the_order_is_right_whether_kv_is_slow_failing_or_empty() {
+    let troubles: [fn(&Town); 3] = [
+        |town: &Town| town.kv.slow.set(true),
+        |town| town.kv.down.set(true),
+        |_| (),
+    ];
+    for trouble in troubles {
+        let (town, token) = bought();
+        trouble(&town);
+        assert!(look(&town, &token, 1).is_ok());
+        assert!(redeem(&town, &token, 1).is_ok());
+        assert!(matches!(
+            standing(redeem(&town, &token, 2)),
+            Standing::InProgress { .. }
+        ));
+    }
 }
 
 #[test]
 fn a_signed_expiry_counts_whatever_the_order_says() {
     let (town, _) = bought();
     let order = town.orders.only();
-    let view = order.current_links().pop().unwrap();
     let early = crate::domain::token::LinkClaims::new(
-        view.order,
-        view.buyer.email,
-        view.product,
-        view.jti,
+        order.purchase.order,
+        order.purchase.buyer.email,
+        order.items[0].product.clone(),
+        order.items[0].links[0].jti.clone(),
         PAID_AT.plus_secs(-20),
         PAID_AT.plus_secs(-10),
     );
     let token = early.sign(&town.settings.link_keys).unwrap();
-    assert_eq!(standing(look(&town, &token, 1)), Standing::Expired);
-    assert_eq!(standing(redeem(&town, &token, 1)), Standing::Expired);
+    assert_eq!(
+        standing(look(&town, &token, 1)),
+        Standing::Expired { renewable: true }
+    );
+    assert_eq!(
+        standing(redeem(&town, &token, 1)),
+        Standing::Expired { renewable: true }
+    );
 }
 
 #[test]
@@ -240,13 +280,19 @@ fn a_lease_is_its_browsers_alone() {
 fn what_kv_knows_is_not_asked_of_the_order() {
     let (town, token) = bought();
     let jti = town.orders.only().items[0].links[0].jti.as_str().to_owned();
-    town.kv
-        .buried
-        .borrow_mut()
-        .insert(jti, (Tombstone::Used(PAID_AT), 60));
+    town.kv.buried.borrow_mut().insert(
+        jti,
+        (
+            Tombstone::Used {
+                at: PAID_AT,
+                replaceable: true,
+            },
+            60,
+        ),
+    );
     let asked = town.orders.asked.get();
-    assert_eq!(standing(look(&town, &token, 1)), Standing::Used(PAID_AT));
-    assert_eq!(standing(redeem(&town, &token, 1)), Standing::Used(PAID_AT));
+    assert_eq!(standing(look(&town, &token, 1)), USED);
+    assert_eq!(standing(redeem(&town, &token, 1)), USED);
     assert_eq!(town.orders.asked.get(), asked);
 }
 
@@ -255,7 +301,7 @@ fn without_kv_the_order_decides() {
     let (town, token) = bought();
     town.kv.down.set(true);
     download(&town, &token, 1);
-    assert_eq!(standing(redeem(&town, &token, 2)), Standing::Used(PAID_AT));
+    assert_eq!(standing(redeem(&town, &token, 2)), USED);
 }
 
 #[test]
@@ -389,19 +435,35 @@ fn the_end_of_a_link_is_made_known_once_its_lease_is_over() {
     download(&town, &token, 1);
     town.ring(None).unwrap();
     assert!(town.kv.buried.borrow().is_empty());
-    let at = town.orders.only().next_alarm().unwrap();
+    let at = town
+        .orders
+        .only()
+        .next_alarm(&town.settings.limits)
+        .unwrap();
     town.wait(at.secs_since(town.now()));
     town.kv.down.set(true);
     assert!(town.ring(None).is_err());
-    assert!(town.orders.only().next_alarm().is_some(), "tried again");
+    assert!(
+        town.orders
+            .only()
+            .next_alarm(&town.settings.limits)
+            .is_some(),
+        "tried again"
+    );
     town.kv.down.set(false);
     town.ring(None).unwrap();
-    assert_eq!(town.orders.only().next_alarm(), None);
+    assert_eq!(town.orders.only().next_alarm(&town.settings.limits), None);
     let (tombstone, ttl_secs) = *town.kv.buried.borrow().values().next().unwrap();
-    assert_eq!(tombstone, Tombstone::Used(PAID_AT));
+    assert_eq!(
+        tombstone,
+        Tombstone::Used {
+            at: PAID_AT,
+            replaceable: true
+        }
+    );
     assert!(
         ttl_secs > u64::try_from(TTL_SECS).unwrap() - 1_800,
         "past the link's expiry"
     );
-    assert_eq!(standing(look(&town, &token, 1)), Standing::Used(PAID_AT));
+    assert_eq!(standing(look(&town, &token, 1)), USED);
 }

@@ -41,7 +41,10 @@ fn a_purchase_made_elsewhere_gets_a_link_and_no_mail() {
     assert_eq!(link.expires_at, "2023-11-15T22:13:20Z");
     town.ring(None).unwrap();
     assert_eq!(
-        (town.orders.only().next_alarm(), town.mailer.calls.get()),
+        (
+            town.orders.only().next_alarm(&town.settings.limits),
+            town.mailer.calls.get()
+        ),
         (None, 0)
     );
 }

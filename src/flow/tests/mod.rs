@@ -1,3 +1,6 @@
+mod alarming;
 mod buying;
 mod downloading;
 mod issuing;
+mod mailing;
+mod renewing;

@@ -1,6 +1,79 @@
+use std::ops::Range;
+
 use super::super::fixtures::{PAID_AT, TTL_SECS, browser, id};
 use super::Ending::{Broken, NotBegun, Whole};
 use super::*;
+
+/// What a shop has that says nothing.
+fn limits() -> &'static Limits {
+    static LIMITS: std::sync::LazyLock<Limits> = std::sync::LazyLock::new(Limits::default);
+    &LIMITS
+}
+
+/// One delivery, and the buyer may ask for another link.
+fn terms(link: &Link) -> Terms<'static> {
+    let left = u32::from(link.delivered_at.is_none());
+    Terms {
+        limits: limits(),
+        left,
+        renewable: true,
+        replaceable: true,
+    }
+}
+
+/// The rule with these terms.
+impl Link {
+    fn stands(&self, browser: Option<&BrowserId>, now: Timestamp) -> Standing {
+        self.standing(browser, terms(self), now)
+    }
+
+    fn take(
+        &mut self,
+        browser: BrowserId,
+        lease: RandomId,
+        now: Timestamp,
+    ) -> Result<Lease, Standing> {
+        let terms = terms(self);
+        self.redeem(browser, lease, terms, now)
+    }
+
+    fn start(
+        &mut self,
+        key: &LeaseKey,
+        stream: u8,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Option<u64>, LeaseRefusal> {
+        self.begin(key, id(stream), request, limits(), now)
+    }
+
+    fn end(
+        &mut self,
+        key: &LeaseKey,
+        stream: u8,
+        ending: Ending,
+        now: Timestamp,
+    ) -> Result<(), LeaseRefusal> {
+        self.finish(key, &id(stream), ending, limits(), now)
+    }
+
+    fn deliver(
+        &mut self,
+        key: &LeaseKey,
+        stream: u8,
+        now: Timestamp,
+    ) -> Result<bool, LeaseRefusal> {
+        self.hand_over(key, &id(stream), limits(), now)
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        self.ends_at(terms(self))
+    }
+
+    fn beat(&mut self, key: &LeaseKey, stream: u8, now: Timestamp) -> Result<(), LeaseRefusal> {
+        self.heartbeat(key, &id(stream), limits(), now)
+    }
+}
 
 fn at(secs: i64) -> Timestamp {
     PAID_AT.plus_secs(secs)
@@ -41,36 +114,36 @@ fn key(lease: u8, who: u8) -> LeaseKey {
 /// Browser 1 redeemed at 0 s: lease 11.
 fn leased() -> Link {
     let mut link = link();
-    link.redeem(browser(1), id(11), at(0)).unwrap();
+    link.take(browser(1), id(11), at(0)).unwrap();
     link
 }
 
 /// Its stream 21 runs since 10 s.
 fn streaming() -> Link {
     let mut link = leased();
-    link.begin(&key(11, 1), id(21), &from(0), at(10)).unwrap();
+    link.start(&key(11, 1), 21, &from(0), at(10)).unwrap();
     link
 }
 
 /// It broke off at 20 s.
 fn broken() -> Link {
     let mut link = streaming();
-    link.finish(&key(11, 1), &id(21), Broken, at(20)).unwrap();
+    link.end(&key(11, 1), 21, Broken, at(20)).unwrap();
     link
 }
 
 /// It was handed over at 20 s, and ended.
 fn delivered() -> Link {
     let mut link = streaming();
-    link.hand_over(&key(11, 1), &id(21), at(20)).unwrap();
-    link.finish(&key(11, 1), &id(21), Whole, at(20)).unwrap();
+    link.deliver(&key(11, 1), 21, at(20)).unwrap();
+    link.end(&key(11, 1), 21, Whole, at(20)).unwrap();
     link
 }
 
 #[test]
 fn the_table() {
-    let idle = LEASE_IDLE_SECS;
-    let grace = STREAM_GRACE_SECS;
+    let idle = limits().lease_idle_secs;
+    let grace = limits().stream_grace_secs;
     let waiting = |secs| Standing::InProgress {
         retry_after_secs: secs,
     };
@@ -88,8 +161,8 @@ fn the_table() {
             "expired",
             link(),
             TTL_SECS,
-            Standing::Expired,
-            Standing::Expired,
+            Standing::Expired { renewable: true },
+            Standing::Expired { renewable: true },
         ),
         ("leased, no byte", leased(), 0, Standing::Yours, waiting(60)),
         ("leased, no byte", leased(), 59, Standing::Yours, waiting(1)),
@@ -148,35 +221,50 @@ fn the_table() {
             delivered(),
             21,
             Standing::Yours,
-            Standing::Used(at(20)),
+            Standing::Used {
+                at: at(20),
+                replaceable: true,
+            },
         ),
         (
             "delivered, idle",
             delivered(),
             20 + idle,
-            Standing::Used(at(20)),
-            Standing::Used(at(20)),
+            Standing::Used {
+                at: at(20),
+                replaceable: true,
+            },
+            Standing::Used {
+                at: at(20),
+                replaceable: true,
+            },
         ),
         (
             "delivered, expired",
             delivered(),
             TTL_SECS,
-            Standing::Used(at(20)),
-            Standing::Used(at(20)),
+            Standing::Used {
+                at: at(20),
+                replaceable: true,
+            },
+            Standing::Used {
+                at: at(20),
+                replaceable: true,
+            },
         ),
     ] {
         assert_eq!(
-            link.standing(Some(&browser(1)), at(secs)),
+            link.stands(Some(&browser(1)), at(secs)),
             same,
             "{name} at {secs}, same browser"
         );
         assert_eq!(
-            link.standing(Some(&browser(2)), at(secs)),
+            link.stands(Some(&browser(2)), at(secs)),
             other,
             "{name} at {secs}, another"
         );
         assert_eq!(
-            link.standing(None, at(secs)),
+            link.stands(None, at(secs)),
             other,
             "{name} at {secs}, unknown"
         );
@@ -186,7 +274,7 @@ fn the_table() {
 #[test]
 fn the_same_browser_gets_its_lease_back() {
     for mut link in [leased(), streaming(), broken(), delivered()] {
-        let again = link.redeem(browser(1), id(12), at(30)).unwrap();
+        let again = link.take(browser(1), id(12), at(30)).unwrap();
         assert_eq!(again.id, id(11));
     }
 }
@@ -194,37 +282,36 @@ fn the_same_browser_gets_its_lease_back() {
 #[test]
 fn a_lease_goes_on_past_the_links_expiry() {
     let mut link = link();
-    link.redeem(browser(1), id(11), at(TTL_SECS - 1)).unwrap();
+    link.take(browser(1), id(11), at(TTL_SECS - 1)).unwrap();
     assert_eq!(
-        link.standing(Some(&browser(1)), at(TTL_SECS + 60)),
+        link.stands(Some(&browser(1)), at(TTL_SECS + 60)),
         Standing::Yours
     );
     assert!(
-        link.begin(&key(11, 1), id(21), &from(0), at(TTL_SECS + 60))
+        link.start(&key(11, 1), 21, &from(0), at(TTL_SECS + 60))
             .is_ok()
     );
     assert_eq!(
-        link.standing(Some(&browser(2)), at(TTL_SECS + 60)),
-        Standing::Expired
+        link.stands(Some(&browser(2)), at(TTL_SECS + 60)),
+        Standing::Expired { renewable: true }
     );
 }
 
 #[test]
 fn a_new_lease_kills_the_old_one() {
     let mut link = broken();
-    assert_eq!(link.redeem(browser(2), id(12), at(30)).unwrap().id, id(12));
-    for act in [Link::heartbeat, Link::hand_over] {
-        assert_eq!(
-            act(&mut link, &key(11, 1), &id(21), at(31)),
-            Err(LeaseRefusal::Over)
-        );
-    }
+    assert_eq!(link.take(browser(2), id(12), at(30)).unwrap().id, id(12));
+    assert_eq!(link.beat(&key(11, 1), 21, at(31)), Err(LeaseRefusal::Over));
     assert_eq!(
-        link.finish(&key(11, 1), &id(21), Whole, at(31)),
+        link.deliver(&key(11, 1), 21, at(31)),
         Err(LeaseRefusal::Over)
     );
     assert_eq!(
-        link.begin(&key(11, 1), id(22), &from(0), at(31)),
+        link.end(&key(11, 1), 21, Whole, at(31)),
+        Err(LeaseRefusal::Over)
+    );
+    assert_eq!(
+        link.start(&key(11, 1), 22, &from(0), at(31)),
         Err(LeaseRefusal::Over)
     );
     assert_eq!(link.delivered_at, None);
@@ -234,24 +321,23 @@ fn a_new_lease_kills_the_old_one() {
 fn a_borrowed_lease_opens_nothing() {
     let mut link = leased();
     assert_eq!(
-        link.held(&key(11, 2), at(1)).err(),
+        link.held(&key(11, 2), limits(), at(1)).err(),
         Some(LeaseRefusal::OtherBrowser)
     );
     assert_eq!(
-        link.held(&key(12, 1), at(1)).err(),
+        link.held(&key(12, 1), limits(), at(1)).err(),
         Some(LeaseRefusal::Over)
     );
-    assert!(link.held(&key(11, 1), at(1)).is_ok());
+    assert!(link.held(&key(11, 1), limits(), at(1)).is_ok());
 }
 
 #[test]
 fn a_heartbeat_keeps_a_slow_download_alive() {
     let mut link = streaming();
     for minutes in 0..120 {
-        link.heartbeat(&key(11, 1), &id(21), at(minutes * 120))
-            .unwrap();
+        link.beat(&key(11, 1), 21, at(minutes * 120)).unwrap();
         assert!(matches!(
-            link.standing(None, at(minutes * 120 + 119)),
+            link.stands(None, at(minutes * 120 + 119)),
             Standing::InProgress { .. }
         ));
     }
@@ -261,13 +347,12 @@ fn a_heartbeat_keeps_a_slow_download_alive() {
 fn a_scanner_costs_a_minute_and_not_the_file() {
     let mut link = link();
     for scanner in 0..100_u8 {
-        let now = at(i64::from(scanner) * ABANDONED_AFTER_SECS);
-        link.redeem(browser(100 + scanner), id(scanner), now)
-            .unwrap();
+        let now = at(i64::from(scanner) * limits().abandoned_after_secs);
+        link.take(browser(100 + scanner), id(scanner), now).unwrap();
     }
     assert_eq!(link.sending_leases, 0);
     assert_eq!(
-        link.standing(Some(&browser(1)), at(100 * ABANDONED_AFTER_SECS)),
+        link.stands(Some(&browser(1)), at(100 * limits().abandoned_after_secs)),
         Standing::Ready
     );
 }
@@ -277,31 +362,26 @@ fn five_downloads_may_break_off_not_six() {
     let mut link = link();
     for who in 0..5_u8 {
         let now = at(i64::from(who) * 10);
-        link.redeem(browser(who), id(who), now).unwrap();
-        link.begin(&key(who, who), id(50 + who), &from(0), now)
-            .unwrap();
-        link.finish(&key(who, who), &id(50 + who), Broken, now)
-            .unwrap();
+        link.take(browser(who), id(who), now).unwrap();
+        link.start(&key(who, who), 50 + who, &from(0), now).unwrap();
+        link.end(&key(who, who), 50 + who, Broken, now).unwrap();
     }
     assert_eq!(
-        link.redeem(browser(9), id(9), at(50)).err(),
-        Some(Standing::Exhausted)
+        link.take(browser(9), id(9), at(50)).err(),
+        Some(Standing::Exhausted { renewable: true })
     );
-    assert_eq!(link.standing(Some(&browser(4)), at(50)), Standing::Yours);
+    assert_eq!(link.stands(Some(&browser(4)), at(50)), Standing::Yours);
 }
 
 #[test]
 fn what_storage_failed_to_begin_costs_nothing() {
     let mut link = leased();
-    for _ in 0..MAX_REQUESTS * 2 {
-        assert_eq!(
-            link.begin(&key(11, 1), id(21), &from(0), at(1)),
-            Ok(Some(949))
-        );
-        link.finish(&key(11, 1), &id(21), NotBegun, at(1)).unwrap();
+    for _ in 0..limits().max_requests * 2 {
+        assert_eq!(link.start(&key(11, 1), 21, &from(0), at(1)), Ok(Some(949)));
+        link.end(&key(11, 1), 21, NotBegun, at(1)).unwrap();
     }
     assert_eq!((link.sending_leases, link.is_begun()), (0, false));
-    assert_eq!(link.standing(Some(&browser(2)), at(60)), Standing::Ready);
+    assert_eq!(link.stands(Some(&browser(2)), at(60)), Standing::Ready);
 }
 
 #[test]
@@ -309,7 +389,7 @@ fn a_shaky_connection_gets_a_new_lease_when_the_old_one_is_spent() {
     let mut link = link();
     let mut pressed = 0;
     'presses: for lease in 0..100 {
-        let Ok(held) = link.redeem(browser(1), id(lease), at(1)) else {
+        let Ok(held) = link.take(browser(1), id(lease), at(1)) else {
             break;
         };
         pressed += 1;
@@ -318,38 +398,41 @@ fn a_shaky_connection_gets_a_new_lease_when_the_old_one_is_spent() {
             lease: held.id,
             browser: browser(1),
         };
-        for _ in 0..MAX_EARLY_REQUESTS {
-            if link.begin(&key, id(21), &from(0), at(1)).is_err() {
+        for _ in 0..limits().max_early_requests {
+            if link.start(&key, 21, &from(0), at(1)).is_err() {
                 break 'presses;
             }
-            link.finish(&key, &id(21), Broken, at(1)).unwrap();
+            link.end(&key, 21, Broken, at(1)).unwrap();
         }
     }
-    assert_eq!(pressed, MAX_SENDING_LEASES);
-    assert_eq!(link.standing(Some(&browser(1)), at(1)), Standing::Exhausted);
+    assert_eq!(pressed, limits().max_sending_leases);
+    assert_eq!(
+        link.stands(Some(&browser(1)), at(1)),
+        Standing::Exhausted { renewable: true }
+    );
 }
 
 #[test]
 fn requests_are_bounded() {
     let mut link = leased();
-    for n in 0..MAX_EARLY_REQUESTS {
-        link.begin(
+    for n in 0..limits().max_early_requests {
+        link.start(
             &key(11, 1),
-            id(21),
+            21,
             &only(u64::from(n)..u64::from(n) + 1),
             at(1),
         )
         .unwrap();
     }
     assert_eq!(
-        link.begin(&key(11, 1), id(21), &from(499), at(1)),
+        link.start(&key(11, 1), 21, &from(499), at(1)),
         Err(LeaseRefusal::TooManyRequests)
     );
-    for _ in MAX_EARLY_REQUESTS..MAX_REQUESTS {
-        link.begin(&key(11, 1), id(21), &from(500), at(1)).unwrap();
+    for _ in limits().max_early_requests..limits().max_requests {
+        link.start(&key(11, 1), 21, &from(500), at(1)).unwrap();
     }
     assert_eq!(
-        link.begin(&key(11, 1), id(21), &from(999), at(1)),
+        link.start(&key(11, 1), 21, &from(999), at(1)),
         Err(LeaseRefusal::TooManyRequests)
     );
 }
@@ -360,8 +443,8 @@ fn deliveries(requests: &[(Request, Ending)]) -> Vec<Option<u64>> {
     requests
         .iter()
         .map(|(request, ending)| {
-            let delivers_at = link.begin(&key(11, 1), id(21), request, at(1)).unwrap();
-            link.finish(&key(11, 1), &id(21), *ending, at(1)).unwrap();
+            let delivers_at = link.start(&key(11, 1), 21, request, at(1)).unwrap();
+            link.end(&key(11, 1), 21, *ending, at(1)).unwrap();
             delivers_at
         })
         .collect()
@@ -474,23 +557,17 @@ fn a_copy_of_one_byte_is_delivered_by_it() {
 
 #[test]
 fn an_end_is_made_known_once_the_lease_is_over() {
-    assert_eq!(link().ends_at(), None);
-    assert_eq!(broken().ends_at(), None);
+    assert_eq!(link().ends(), None);
+    assert_eq!(broken().ends(), None);
     let mut link = delivered();
-    assert_eq!(link.ends_at(), Some(at(20 + LEASE_IDLE_SECS)));
+    assert_eq!(link.ends(), Some(at(20 + limits().lease_idle_secs)));
     link.buried = true;
-    assert_eq!(link.ends_at(), None);
+    assert_eq!(link.ends(), None);
     let mut link = streaming();
     link.supersede(at(30));
-    assert_eq!(link.ends_at(), Some(at(30)));
-    assert_eq!(
-        link.standing(Some(&browser(1)), at(30)),
-        Standing::Superseded
-    );
-    assert_eq!(
-        link.heartbeat(&key(11, 1), &id(21), at(31)),
-        Err(LeaseRefusal::Over)
-    );
+    assert_eq!(link.ends(), Some(at(30)));
+    assert_eq!(link.stands(Some(&browser(1)), at(30)), Standing::Superseded);
+    assert_eq!(link.beat(&key(11, 1), 21, at(31)), Err(LeaseRefusal::Over));
 }
 
 proptest::proptest! {
@@ -505,14 +582,14 @@ proptest::proptest! {
         for (a, b, open_ended, stop) in requests {
             let range = if open_ended { a..200 } else { a.min(b)..a.max(b) + 1 };
             let request = Request { range: range.clone(), open_ended, total: 200, etag: "v200".to_owned() };
-            let Ok(delivers_at) = link.begin(&key(11, 1), id(21), &request, at(1)) else { break };
+            let Ok(delivers_at) = link.start(&key(11, 1), 21, &request, at(1)) else { break };
             let end = range.end.min(range.start + stop);
             range.clone().filter(|byte| *byte < end).for_each(|byte| has[usize::try_from(byte).unwrap()] = true);
             if delivers_at.is_some_and(|byte| byte < end) {
-                link.hand_over(&key(11, 1), &id(21), at(1)).unwrap();
+                link.deliver(&key(11, 1), 21, at(1)).unwrap();
             }
             let ending = if end == range.end { Whole } else { Broken };
-            link.finish(&key(11, 1), &id(21), ending, at(1)).unwrap();
+            link.end(&key(11, 1), 21, ending, at(1)).unwrap();
             let got = has.iter().filter(|byte| **byte).count();
             proptest::prop_assert!(got < 190 || link.delivered_at.is_some(), "{got} bytes");
         }

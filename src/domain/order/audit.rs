@@ -1,0 +1,145 @@
+//! The audit trail: what was sent by an order, to where, and how it ended. One entry per stream.
+//!
+//! It is kept beside the order, not in it: the order is read at every step, the trail only when somebody asks.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Ending, Order, Reply};
+use crate::domain::id::RandomId;
+use crate::domain::purchase::LicenseId;
+use crate::domain::settings::ProductId;
+use crate::domain::time::Timestamp;
+
+/// Who asked, as far as the trail remembers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// The country, as Cloudflare sees it (ISO 3166-1 alpha-2, or `T1` for Tor).
+    pub country: Option<String>,
+    /// The network that the request came from: the address without its last part.
+    pub network: Option<String>,
+    /// The user agent.
+    pub user_agent: Option<String>,
+}
+
+/// What the trail wants to know of a stream that begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// The base archive's version, as buyers know it.
+    pub version: String,
+    /// The base archive's tag.
+    pub archive_etag: String,
+    /// Who asked.
+    pub client: Client,
+}
+
+/// An entry: one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The stream.
+    pub stream: RandomId,
+    /// By which link.
+    pub jti: RandomId,
+    /// Of which product.
+    pub product: ProductId,
+    /// The licence in the copy.
+    pub license: LicenseId,
+    /// Of what, and for whom.
+    #[serde(flatten)]
+    pub trail: Trail,
+    /// The copy's tag.
+    pub etag: String,
+    /// The bytes that were asked for.
+    pub range: Range<u64>,
+    /// The whole copy's length, in bytes.
+    pub total: u64,
+    /// Since when it was sent.
+    pub began_at: Timestamp,
+    /// When it made the copy a delivered one.
+    pub delivered_at: Option<Timestamp>,
+    /// When it ended. Without it, it runs, or its end was lost.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+}
+
+/// What a command adds to the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A stream began.
+    Began(Box<Delivery>),
+    /// It delivers.
+    Delivers(RandomId),
+    /// It is over.
+    Ended(RandomId, Ending),
+}
+
+impl Note {
+    /// What this command, which was answered so by `order`, adds.
+    #[must_use]
+    pub fn of(command: &Command, order: &Order, reply: &Reply, now: Timestamp) -> Option<Self> {
+        match (command, reply) {
+            (
+                Command::Begin {
+                    key,
+                    stream,
+                    request,
+                    trail,
+                },
+                Reply::Holds { .. },
+            ) => {
+                let (item, _) = order.find(&key.jti)?;
+                Some(Self::Began(Box::new(Delivery {
+                    stream: stream.clone(),
+                    jti: key.jti.clone(),
+                    product: item.product.clone(),
+                    license: item.license.clone(),
+                    trail: trail.clone(),
+                    etag: request.etag.clone(),
+                    range: request.range.clone(),
+                    total: request.total,
+                    began_at: now,
+                    delivered_at: None,
+                    ended_at: None,
+                    ending: None,
+                })))
+            }
+            (Command::HandOver { stream, .. }, Reply::Holds { .. }) => {
+                Some(Self::Delivers(stream.clone()))
+            }
+            // Also if the lease is gone by now: what was sent was sent.
+            (Command::Finish { stream, ending, .. }, _) => {
+                Some(Self::Ended(stream.clone(), *ending))
+            }
+            _ => None,
+        }
+    }
+
+    /// The stream that it is about.
+    #[must_use]
+    pub fn stream(&self) -> &RandomId {
+        match self {
+            Self::Began(delivery) => &delivery.stream,
+            Self::Delivers(stream) | Self::Ended(stream, _) => stream,
+        }
+    }
+
+    /// The entry with this note in it; `None` if nothing is known of the stream.
+    #[must_use]
+    pub fn onto(self, entry: Option<Delivery>, now: Timestamp) -> Option<Delivery> {
+        match (self, entry) {
+            (Self::Began(delivery), _) => Some(*delivery),
+            (Self::Delivers(_), Some(entry)) => Some(Delivery {
+                delivered_at: Some(now),
+                ..entry
+            }),
+            (Self::Ended(_, ending), Some(entry)) => Some(Delivery {
+                ended_at: Some(now),
+                ending: Some(ending),
+                ..entry
+            }),
+            (_, None) => None,
+        }
+    }
+}
