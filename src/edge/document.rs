@@ -63,8 +63,7 @@ pub(super) fn store<T: Serialize>(
 
 const TRAIL: &str = "delivery";
 
-/// Adds to the audit trail: a row per stream, in the order in which they began. In one turn with what it is about,
-/// so that the one is never stored without the other.
+/// Adds to the audit trail: a row per stream, in the order in which they began.
 pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<(), Unavailable> {
     let stream = || vec![note.stream().as_str().into()];
     let query = format!("SELECT json FROM {TRAIL} WHERE stream = ?");

@@ -15,7 +15,8 @@ use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
-use crate::domain::order::{self, Command, Link, Note, Reply};
+use crate::domain::mail::Schedule;
+use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::errands::{self, Done};
@@ -53,8 +54,14 @@ impl DurableObject for Order {
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;
-                // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
-                let heals = matches!(command, Command::Record { .. });
+                // Whoever asks again sets the alarm again: should one ever be lost, this heals it.
+                let heals = matches!(
+                    command,
+                    Command::Record { .. }
+                        | Command::Issue { .. }
+                        | Command::Renew { .. }
+                        | Command::Recover { .. }
+                );
                 let (reply, changed) = self
                     .decide_and_store(&command, bindings::now())
                     .map_err(in_runtime_words)?;
@@ -67,8 +74,19 @@ impl DurableObject for Order {
     }
 
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
-    /// alarm is set again, also if the order can't be read right now.
+    /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
+    /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
+        let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
+        let pause_secs = Schedule::new(speedup).pause_secs(1);
+        if let Err(error) = self
+            .state
+            .storage()
+            .set_alarm(pause_secs.saturating_mul(1_000))
+            .await
+        {
+            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+        }
         if let Err(error) = self.ring().await {
             log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
             self.state
@@ -91,7 +109,7 @@ impl Referee for Order {
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
-    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Ended>, Unavailable> {
         let limits = self.limits()?;
         Ok(self
             .load()?
@@ -217,8 +235,11 @@ impl Order {
         if let Some(order) = &changed {
             document::store(&self.state, Role::Order, order)?;
         }
-        if let Some(note) = note {
-            document::add_to_trail(&self.state, note, now)?;
+        // The decision is stored, and must be answered: a stream that nobody knows to have begun would never end.
+        if let Some(Err(Unavailable(detail))) =
+            note.map(|note| document::add_to_trail(&self.state, note, now))
+        {
+            log_line(&serde_json::json!({ "trail": "not written", "detail": detail }));
         }
         Ok((reply, changed.is_some()))
     }

@@ -294,7 +294,7 @@ async fn logo(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
     let adapters = Adapters::of(call.env)?;
     let bytes = adapters
         .archives
-        .picture(&logo.key)
+        .picture(&logo.key, bindings::now())
         .await?
         .ok_or(Failure::NotFound)?;
     answer::picture(call.asked, logo.media_type, bytes).map_err(runtime)

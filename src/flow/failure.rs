@@ -39,6 +39,11 @@ pub enum Failure {
     Link(JwtError),
     /// The link is ours, and does not work (now).
     Standing(Standing),
+    /// The link is not replaced while a download by it runs.
+    StillRuns {
+        /// For so many seconds more at most, if nothing is heard of it.
+        retry_after_secs: i64,
+    },
     /// Too many requests of one kind from one place.
     TooManyAsk,
     /// The lease is none of ours.
@@ -92,7 +97,7 @@ impl Failure {
             Self::BadRequest(what) => Problem::new(400, "bad-request", "Bad request", what.clone()),
             Self::Conflict(what) => Problem::new(409, "conflict", "Conflict", what.clone()),
             Self::NoSuchOrder => {
-                Problem::new(404, "no-such-order", "No such order", "No order, or no item of it, has that name.")
+                Problem::new(404, "no-such-order", "No such order", "No order, or no item of it, has that name. A link that was made this minute is found by its `session_id` or `reference`.")
             }
             Self::NotFound => Problem::new(404, "not-found", "Nothing here", "There is no page at this address.")
                 .next("Open the link in your mail again; it should be copied whole."),
@@ -107,6 +112,18 @@ impl Failure {
             )
             .next("Open the link in your mail again, or copy it from there, from https to its very end.")
             .offer(Offer::Recover),
+            Self::StillRuns { retry_after_secs } => Problem::new(
+                409,
+                "still-runs",
+                "A download still runs",
+                "By this link somebody is downloading right now, so it is left as it is.",
+            )
+            .next(format!(
+                "Go on there. If it stopped, ask for another link in about {}.",
+                in_words(*retry_after_secs)
+            ))
+            .retry_after(*retry_after_secs)
+            .offer(Offer::LookAgain),
             Self::TooManyAsk => Problem::new(429, "too-many-requests", "Too many at once", "This was asked for too often in a minute.")
                 .next("Wait a minute, then try again.")
                 .retry_after(60),
@@ -273,9 +290,9 @@ fn standing_problem(standing: Standing) -> Problem {
             410,
             "superseded",
             "There is a newer link",
-            "We have sent you another link since, to the address that you bought with.",
+            "Another link has taken the place of this one.",
         )
-        .next("Use the newest one. If you can't find it, have it mailed again.")
+        .next("Use the newest one that we sent you. If you can't find it, have it mailed again.")
         .offer(Offer::Recover),
         Standing::Revoked => Problem::new(
             410,
@@ -318,13 +335,11 @@ fn lease_problem(refusal: LeaseRefusal) -> Problem {
             "lease-over",
             "This download is over, or goes on elsewhere.",
         ),
-        LeaseRefusal::TooManyRequests => Problem::new(
+        LeaseRefusal::TooManyRequests => back_to_the_link(
             429,
             "too-many-requests",
-            "Too many tries",
             "This download was started more often than a download needs.",
-        )
-        .next("Write to us, and we send you another link."),
+        ),
     }
 }
 
@@ -388,6 +403,9 @@ mod tests {
             Failure::Event(EventError::NoEmail),
             Failure::TooLarge,
             Failure::TooManyAsk,
+            Failure::StillRuns {
+                retry_after_secs: 60,
+            },
             Failure::Unauthorized,
             Failure::NotFound,
             Failure::Link(JwtError::Signature),

@@ -93,6 +93,7 @@ pub async fn issue(
     let command = Command::Issue { product, jti };
     match orders.ask(&order, command).await? {
         Reply::Issued(view) => issued(settings, &view),
+        Reply::StillRuns { retry_after_secs } => Err(Failure::StillRuns { retry_after_secs }),
         Reply::Unknown | Reply::NoSuchItem => Err(Failure::NoSuchOrder),
         other => Err(unexpected(&other)),
     }

@@ -8,7 +8,7 @@ use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Link, MailFailure, Order, Reply};
+use crate::domain::order::{Command, Ended, Link, MailFailure, Order, Reply, Tombstone};
 use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{Limits, ProductId};
 use crate::domain::stripe::Session;
@@ -43,11 +43,11 @@ pub trait Referee {
     /// Storage failed.
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable>;
 
-    /// The links that ended and are to be made known; and for each whether the buyer may have it replaced.
+    /// The links that ended and are to be made known.
     ///
     /// # Errors
     /// Storage failed.
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Ended>, Unavailable>;
 
     /// What is left to do, if there is an order.
     ///
@@ -221,23 +221,6 @@ pub trait Tombstones {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable>;
-}
-
-/// Why a link can never work again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tombstone {
-    /// It was delivered.
-    Used {
-        /// When, the last time.
-        at: Timestamp,
-        /// Whether the buyer may have it replaced.
-        replaceable: bool,
-    },
-    /// A newer link took its place.
-    Superseded,
-    /// The shop took it back.
-    Revoked,
 }
 
 /// An archive as it lies in storage.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::MailJob;
-use super::{Ending, NewItem, Request, Standing, StripeCommand, StripeReply, Trail};
+use super::{Ended, Ending, NewItem, Request, Standing, StripeCommand, StripeReply, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
@@ -145,8 +145,8 @@ pub enum Command {
     },
     /// These links' tombstones are in KV.
     Buried {
-        /// The links.
-        jtis: Vec<RandomId>,
+        /// The links, and what KV was told of them.
+        links: Vec<Ended>,
     },
     /// What is about Stripe.
     Stripe(StripeCommand),
@@ -198,7 +198,12 @@ pub enum Reply {
         /// The tag of the copy that was first sent by this link, if any was.
         begun_etag: Option<String>,
     },
-    /// A mail with a new link goes to this address.
+    /// A download by the old link still runs, so it is left alone.
+    StillRuns {
+        /// For so long at most, if nothing more is heard of it.
+        retry_after_secs: i64,
+    },
+    /// A mail with a link goes to this address.
     WillMail {
         /// The buyer's.
         to: String,

@@ -20,10 +20,12 @@ pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
 pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;
-pub use grant::{Link, Standing, Terms};
+pub use grant::{Ended, Link, Standing, Terms, Tombstone};
 pub use item::{Item, NewItem};
 pub use lease::{Ending, Lease, Request};
 pub use outbox::{MailFailure, MailJob, MailReason, MailState, Stage};
+
+use item::Unrenewed;
 
 use super::id::{BrowserId, RandomId};
 use super::purchase::Purchase;
@@ -144,15 +146,18 @@ impl Order {
         self.links().filter(|link| !link.indexed).cloned().collect()
     }
 
-    /// The links that can never work again, as of `now`, and that KV does not know of yet; and for each whether
-    /// the buyer may have it replaced.
+    /// The links that can never work again, as of `now`, and that KV does not know of yet.
     #[must_use]
-    pub fn ended_links(&self, limits: &Limits, now: Timestamp) -> Vec<(Link, bool)> {
+    pub fn ended_links(&self, limits: &Limits, now: Timestamp) -> Vec<Ended> {
         let ended = self.items.iter().flat_map(|item| {
             item.links.iter().filter_map(|link| {
                 let terms = item.terms(link, limits);
                 let ended = link.ends_at(terms).is_some_and(|at| at <= now);
-                ended.then(|| (link.clone(), terms.replaceable))
+                ended.then(|| Ended {
+                    jti: link.jti.clone(),
+                    tombstone: link.tombstone(terms),
+                    expires_at: link.expires_at,
+                })
             })
         });
         ended.collect()
@@ -175,10 +180,7 @@ impl Order {
             }
             Command::Issue { product, jti } => self.issue(product.as_ref(), jti, limits, now),
             Command::Renew { jti, fresh } => self.renew_for_buyer(&jti, fresh, limits, now),
-            Command::Recover { fresh } => {
-                self.recover(&fresh, limits, now);
-                Reply::Done
-            }
+            Command::Recover { fresh } => self.recover(&fresh, limits, now),
             Command::Look { jti, browser } => match self.find(&jti) {
                 Some((item, link)) => Reply::Stands {
                     standing: link.standing(browser.as_ref(), item.terms(link, limits), now),
@@ -252,8 +254,8 @@ impl Order {
                 self.named(&jtis).for_each(|link| link.indexed = true);
                 Reply::Done
             }
-            Command::Buried { jtis } => {
-                self.named(&jtis).for_each(|link| link.buried = true);
+            Command::Buried { links } => {
+                self.buried(&links, limits);
                 Reply::Done
             }
         }
@@ -280,6 +282,12 @@ impl Order {
             .links
             .last()
             .is_some_and(|link| link.is_worth_sending(item.terms(link, limits), now));
+        let runs_until = item.links.last().and_then(|link| link.runs_until(limits));
+        if let Some(until) = runs_until.filter(|until| !worth && now < *until) {
+            return Reply::StillRuns {
+                retry_after_secs: until.secs_since(now),
+            };
+        }
         if !worth {
             item.renew(jti, limits, now);
             self.mail.iter_mut().for_each(MailState::recompose);
@@ -310,7 +318,8 @@ impl Order {
                     to: self.purchase.buyer.email.clone(),
                 }
             }
-            Err(standing) => match self.find(jti) {
+            Err(Unrenewed::Runs { retry_after_secs }) => Reply::StillRuns { retry_after_secs },
+            Err(Unrenewed::Stands(standing)) => match self.find(jti) {
                 Some((item, link)) => Reply::Stands {
                     standing,
                     view: self.view(item, link),
@@ -399,6 +408,26 @@ impl Order {
             },
             (Some(Err(refusal)), _) => Reply::Refused(refusal),
             _ => Reply::Unknown,
+        }
+    }
+
+    /// KV was told so. What has changed meanwhile, it is told again.
+    fn buried(&mut self, links: &[Ended], limits: &Limits) {
+        for item in &mut self.items {
+            for at in 0..item.links.len() {
+                let Some(link) = item.links.get(at) else {
+                    continue;
+                };
+                let tombstone = link.tombstone(item.terms(link, limits));
+                let told = links
+                    .iter()
+                    .any(|told| told.jti == link.jti && told.tombstone == tombstone);
+                item.links
+                    .get_mut(at)
+                    .filter(|_| told)
+                    .into_iter()
+                    .for_each(|link| link.buried = true);
+            }
         }
     }
 

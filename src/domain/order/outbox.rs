@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkView, Order, Standing};
+use super::{LinkView, Order, Reply, Standing};
 use crate::domain::id::RandomId;
 use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::settings::{Limits, ProductId};
@@ -181,7 +181,10 @@ impl MailState {
 
     /// There is nothing to send any more.
     pub(super) fn cancel(&mut self) {
-        self.end(Stage::Cancelled);
+        // What was sent was sent.
+        if self.due_at.is_some() {
+            self.end(Stage::Cancelled);
+        }
     }
 
     /// An attempt has ended. What was asked for meanwhile has another text, of which this says nothing.
@@ -293,7 +296,9 @@ impl Order {
             };
             return;
         }
-        // Its time stays: a provider that is down is not asked more often because a buyer is.
+        // Its time stays: a provider that is down is not asked more often because a buyer is. But who asks today is not
+        // given up on tonight.
+        state.asked_at = now;
         state.recompose();
         for product in products {
             if !state.products.contains(&product) {
@@ -303,7 +308,7 @@ impl Order {
     }
 
     /// Somebody has lost the mail: what works is mailed again as it is, what expired before it was used is renewed.
-    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) {
+    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) -> Reply {
         let mut products = Vec::new();
         let mut renewed = false;
         for (at, item) in self.items.iter_mut().enumerate() {
@@ -315,7 +320,7 @@ impl Order {
                 Standing::Expired { .. } if item.is_fit_to_mail(link, 0, limits, now) => {
                     continue;
                 }
-                Standing::Expired { .. } => {
+                Standing::Expired { .. } | Standing::Exhausted { .. } => {
                     item.renew(fresh.nth(at), limits, now);
                     renewed = true;
                 }
@@ -330,8 +335,14 @@ impl Order {
                     .all(|product| mail.products.contains(product))
         });
         // What is on its way already is not composed anew, or else a stranger could have it sent twice.
-        if !products.is_empty() && (renewed || !pending) {
+        if products.is_empty() {
+            return Reply::Done;
+        }
+        if renewed || !pending {
             self.ask_for_mail(MailReason::Recovery, products, now);
+        }
+        Reply::WillMail {
+            to: self.purchase.buyer.email.clone(),
         }
     }
 
@@ -424,11 +435,11 @@ impl Order {
             .filter(|item| carried(&item.product))
             .filter_map(|item| {
                 let link = item.links.last()?;
-                let dead = matches!(
+                let alive = matches!(
                     item.standing(link, limits, now),
-                    Standing::Revoked | Standing::Used { .. }
+                    Standing::Ready | Standing::Yours | Standing::InProgress { .. }
                 );
-                (!dead).then(|| self.view(item, link))
+                alive.then(|| self.view(item, link))
             });
         links.collect()
     }

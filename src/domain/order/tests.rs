@@ -458,3 +458,54 @@ fn a_kept_text_is_not_sent_with_links_that_are_dead() {
     let job = next_job(order);
     assert_eq!((job.mail, &job.links[0].jti), (None, &id(7)));
 }
+
+#[test]
+fn kv_is_told_again_what_changed_while_it_was_told() {
+    let order = decide(recorded(), Command::Revoke { jti: None }, PAID_AT).0;
+    let told = vec![Ended {
+        jti: id(1),
+        tombstone: Tombstone::Used {
+            at: PAID_AT,
+            replaceable: true,
+        },
+        expires_at: PAID_AT.plus_secs(TTL_SECS),
+    }];
+    let order = decide(order, Command::Buried { links: told }, PAID_AT).0;
+    let ended = order
+        .as_ref()
+        .unwrap()
+        .ended_links(&Limits::default(), PAID_AT);
+    assert_eq!(ended[0].tombstone, Tombstone::Revoked);
+    let order = decide(order, Command::Buried { links: ended }, PAID_AT).0;
+    assert!(
+        order
+            .unwrap()
+            .ended_links(&Limits::default(), PAID_AT)
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_operator_cuts_no_download_off() {
+    let mut order = recorded().unwrap();
+    begin_first_link(&mut order);
+    let limits = Limits::default();
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(9),
+        browser: browser(1),
+    };
+    let expired = PAID_AT.plus_secs(TTL_SECS);
+    order.items[0].links[0].lease.as_mut().unwrap().seen_at = expired;
+    let heartbeat = Command::Heartbeat { key, stream: id(3) };
+    let order = decide(Some(order), heartbeat, expired).0;
+    let issue = || Command::Issue {
+        product: None,
+        jti: id(5),
+    };
+    let (order, reply) = decide(order, issue(), expired);
+    let retry_after_secs = limits.stream_grace_secs;
+    assert_eq!(reply, Reply::StillRuns { retry_after_secs });
+    let later = expired.plus_secs(retry_after_secs);
+    assert!(matches!(decide(order, issue(), later).1, Reply::Issued(_)));
+}
