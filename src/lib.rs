@@ -23,11 +23,11 @@
 //!    is all that it knows: state and command in, state and reply out. The object loads, decides and stores
 //!    without an `await` between, so each decision is atomic.
 //!    What only Stripe can say, which products a session is about, its alarm asks ([`flow::errands`]).
-//! 3. It tells its payment that it is here ([`domain::payment`]): there refunds and disputes wait, or come later, and the
-//!    order hears of each. Money that goes back takes the links along, and brings new ones if it comes again
+//! 3. Its alarm rings. First it tells its payment that it is here ([`domain::payment`]): there refunds and disputes
+//!    wait, or come later, and the order hears of each. Money that goes back takes the links along, and brings new ones if it comes again
 //!    ([`domain::order::StripeSide`]). What never arrived, [`flow::watchdog`] makes up for; and a buyer who is
 //!    back before the webhook is recorded by [`flow::success`].
-//! 4. Its alarm rings. [`flow::outbox::Outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
+//! 4. Then the mail. [`flow::outbox::Outbox::run`] composes the mail, keeps its bytes, hands it to the provider under
 //!    a stable key, and tries again until that worked.
 //! 5. The buyer opens the link, a signed token ([`domain::token`]). [`flow::download::World::look`] shows the page
 //!    and changes nothing. KV is asked first: it may say no, but only the order may say yes.
@@ -41,7 +41,7 @@
 //!    breaks off before frees it ([`domain::order::Link::begin`] says how that is counted).
 //! 9. Half an hour after the last sign of life the lease is over, and the order's alarm tells KV.
 //! 10. Whoever comes too late, or got nothing, has another link mailed: [`flow::renewal`]. It goes to the address
-//!    on file. [`domain::address`] finds a buyer's orders again, and bounds what a stranger can have mailed.
+//!     on file. [`domain::address`] finds a buyer's orders again, and bounds what a stranger can have mailed.
 //!
 //! # What holds, and where it is tested
 //!
