@@ -116,6 +116,18 @@ class Shop {
     return keys.map(({ name }) => name);
   }
 
+  /** What KV says of a link's end, once its order has told it: the text under `link:<jti>`. */
+  async tombstone(link) {
+    const kv = await this.kv();
+    const until = Date.now() + MAIL_WITHIN_MS;
+    while (Date.now() < until) {
+      const found = await kv.get(tombstoneKey(link));
+      if (found) return found;
+      await sleep(POLL_MS);
+    }
+    throw new Error(`KV was not told within ${MAIL_WITHIN_MS} ms`);
+  }
+
   /** What an order has stored. */
   async stored(order) {
     return (await this.fetch(`/dev/orders/${order}`)).json();
@@ -274,8 +286,8 @@ export class Browser {
   }
 }
 
-/** A link's own name, by which KV knows it. */
-export const jtiOf = (link) => decoded(new URL(link).searchParams.get('token')).claims.jti;
+/** Where KV keeps that a link has ended. */
+export const tombstoneKey = (link) => `link:${decoded(new URL(link).searchParams.get('token')).claims.jti}`;
 
 /** An address that nobody else in these tests has. */
 export function someAddress() {
