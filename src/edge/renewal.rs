@@ -9,6 +9,7 @@ use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
 use super::request::{Call, MAX_FORM_BYTES, body, form_field, header, only, runtime};
 use crate::domain::address::AddressId;
+use crate::domain::http::{household, percent_encode};
 use crate::domain::jwt::JwtError;
 use crate::domain::page;
 use crate::domain::settings::Settings;
@@ -33,10 +34,7 @@ pub(super) async fn renew(
     let orders = OrderObjects(call.env);
     match renewal::renew(settings, &orders, &SystemRandom, &token, bindings::now()).await? {
         Renewed::StillGood => {
-            let location = format!(
-                "/download?token={}",
-                crate::domain::http::percent_encode(&token)
-            );
+            let location = format!("/download?token={}", percent_encode(&token));
             answer::see_other(call.asked, &location).map_err(runtime)
         }
         Renewed::WillMail { to } => {
@@ -65,8 +63,10 @@ pub(super) async fn recover(call: &mut Call<'_>, settings: &Settings) -> Result<
         let raw = typed_address(call).await?;
         let address = renewal::address_in(&raw)?;
         let place = header(&call.request, "CF-Connecting-IP").unwrap_or_default();
-        if !bindings::may_ask(call.env, format!("recover {place}")).await {
-            return Err(Failure::TooManyAsk);
+        for who in [household(&place), address.as_str().to_owned()] {
+            if !bindings::may_ask(call.env, format!("recover {who}")).await {
+                return Err(Failure::TooManyAsk);
+            }
         }
         later(call.ctx, call.env.clone(), address);
         if !call.asked.wants_page {
