@@ -187,12 +187,17 @@ pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError
         link.expires_at,
     )
     .sign(&settings.link_keys)?;
-    // What is set now leads where the shop is now, also for orders from before.
-    let origin = settings.public_url.as_deref().unwrap_or(&link.origin);
     Ok(format!(
-        "{origin}/download?token={}",
+        "{}/download?token={}",
+        link_origin(settings, link),
         percent_encode(&token)
     ))
+}
+
+/// Where a link leads. What is set now leads where the shop is now, also for orders from before.
+#[must_use]
+pub fn link_origin<'a>(settings: &'a Settings, link: &'a LinkView) -> &'a str {
+    settings.public_url.as_deref().unwrap_or(&link.origin)
 }
 
 fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
