@@ -148,6 +148,8 @@ fn sample_copies(product: &Product) -> Result<Vec<LinkView>, TemplateError> {
                     name: said.clone(),
                     organisation: said,
                     email: "sample@example.com".to_owned(),
+                    country: None,
+                    tax_ids: Vec::new(),
                 },
                 purchased_at: Timestamp::from_secs(0),
                 origin: String::new(),

@@ -10,18 +10,25 @@ use std::ops::Range;
 pub(super) use mail::{FakeAlarmBook, FakeMailer, FakeOperator};
 
 use super::download::World;
+use super::errands::Done;
 use super::failure::Failure;
 use super::outbox::Outbox;
 use super::ports::{
     Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
-    Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
+    Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
+use crate::domain::order::{
+    Command, Delivery, Ended, Link, Note, Order, Reply, Tombstone, decide, fixtures,
+};
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
+
+mod stripe;
+
+pub(super) use stripe::{FakeNotebook, FakePayments, FakeStripe};
 
 /// How something fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +146,8 @@ impl Referee for OnlyOrder<'_> {
         if self.dies_at.is_some_and(|dies_at| at >= dies_at) {
             return Err(broken());
         }
-        let name = self.orders.only().purchase.order.as_str().to_owned();
+        let name = self.orders.orders.borrow().keys().next().cloned();
+        let name = name.unwrap_or_else(|| "cs_test_gone".to_owned());
         Ok(self.orders.decide(&name, &command, now))
     }
 
@@ -151,7 +159,7 @@ impl Referee for OnlyOrder<'_> {
         )))
     }
 
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Ended>, Unavailable> {
         Ok(self
             .orders
             .only()
@@ -237,14 +245,22 @@ pub(super) struct FakeKv {
     pub slow: Cell<bool>,
 }
 
-impl Tombstones for FakeKv {
-    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+impl FakeKv {
+    async fn answers(&self) -> Result<(), Unavailable> {
         if self.slow.get() {
             std::future::pending::<()>().await;
         }
         if self.down.get() {
-            return Err(broken());
+            Err(broken())
+        } else {
+            Ok(())
         }
+    }
+}
+
+impl Tombstones for FakeKv {
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        self.answers().await?;
         Ok(self
             .buried
             .borrow()
@@ -259,9 +275,7 @@ impl Tombstones for FakeKv {
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.orders.borrow().get(jti.as_str()).cloned())
     }
 
@@ -271,9 +285,7 @@ impl Tombstones for FakeKv {
         order: &OrderId,
         _ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.orders
             .borrow_mut()
             .insert(jti.as_str().to_owned(), order.clone());
@@ -286,9 +298,7 @@ impl Tombstones for FakeKv {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.buried
             .borrow_mut()
             .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
@@ -298,16 +308,12 @@ impl Tombstones for FakeKv {
 
 impl KnownAddresses for FakeKv {
     async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.addresses.borrow().contains(address.as_str()))
     }
 
     async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.addresses
             .borrow_mut()
             .insert(address.as_str().to_owned());
@@ -317,16 +323,12 @@ impl KnownAddresses for FakeKv {
 
 impl Verdicts for FakeKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.verdicts.borrow().get(&info.etag).cloned())
     }
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.verdicts
             .borrow_mut()
             .insert(info.etag.clone(), verdict.clone());
@@ -377,12 +379,12 @@ impl Memory for FakeMemory {
 
 /// Bytes that are new each time.
 #[derive(Default)]
-pub(super) struct Counter(Cell<u8>);
+pub(super) struct Counter(Cell<u128>);
 
 impl Randomness for Counter {
     fn draw(&self) -> RandomBytes {
         self.0.set(self.0.get() + 1);
-        [self.0.get(); 16]
+        self.0.get().to_be_bytes()
     }
 }
 
@@ -394,6 +396,8 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub payments: FakePayments,
+    pub stripe: FakeStripe,
     pub operator: FakeOperator,
     pub random: Counter,
 }
@@ -413,6 +417,8 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            payments: FakePayments::default(),
+            stripe: FakeStripe::default(),
             operator: FakeOperator::default(),
             random: Counter::default(),
         }
@@ -439,6 +445,9 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
+        if self.run_errands(&referee)? == Done::Forgotten {
+            return Ok(());
+        }
         let outbox = Outbox {
             settings: &self.settings,
             referee: &referee,

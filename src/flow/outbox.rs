@@ -4,15 +4,14 @@ use crate::domain::address::AddressCommand;
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem, Outcome, Schedule};
-use crate::domain::order::{Command, Link, LinkView, MailReason, Reply};
+use crate::domain::order::{Command, Ended, LinkView, MailReason, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
 use super::links::{link_origin, link_url};
 use super::ports::{
-    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstone, Tombstones,
-    Unavailable,
+    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstones, Unavailable,
 };
 use super::webhook::unexpected;
 
@@ -192,19 +191,19 @@ async fn bury_links(
     tombstones: &impl Tombstones,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let mut jtis = Vec::new();
-    for (link, replaceable) in referee.ended_links(now)? {
-        let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
-            (Some(_), _, _) => Tombstone::Revoked,
-            (None, None, Some(at)) => Tombstone::Used { at, replaceable },
-            _ => Tombstone::Superseded,
-        };
-        let ttl_secs = kept_secs(&link, now);
-        tombstones.bury(&link.jti, tombstone, ttl_secs).await?;
-        jtis.push(link.jti);
+    let links = referee.ended_links(now)?;
+    for Ended {
+        jti,
+        tombstone,
+        expires_at,
+    } in &links
+    {
+        tombstones
+            .bury(jti, *tombstone, kept_secs(*expires_at, now))
+            .await?;
     }
-    if !jtis.is_empty() {
-        referee.decide(Command::Buried { jtis }, now)?;
+    if !links.is_empty() {
+        referee.decide(Command::Buried { links }, now)?;
     }
     Ok(())
 }
@@ -220,7 +219,7 @@ async fn index_links(
     let mut jtis = Vec::new();
     for link in links {
         tombstones
-            .index(&link.jti, &order, kept_secs(&link, now))
+            .index(&link.jti, &order, kept_secs(link.expires_at, now))
             .await?;
         jtis.push(link.jti);
     }
@@ -249,11 +248,8 @@ async fn register(
 }
 
 /// For how long KV keeps what it knows of a link, in seconds.
-fn kept_secs(link: &Link, now: Timestamp) -> u64 {
-    let lives_secs = link
-        .expires_at
-        .plus_secs(TOMBSTONE_MARGIN_SECS)
-        .secs_since(now);
+fn kept_secs(expires_at: Timestamp, now: Timestamp) -> u64 {
+    let lives_secs = expires_at.plus_secs(TOMBSTONE_MARGIN_SECS).secs_since(now);
     u64::try_from(lives_secs)
         .unwrap_or_default()
         .max(MIN_TOMBSTONE_TTL_SECS)

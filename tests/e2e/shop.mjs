@@ -209,6 +209,9 @@ class Shop {
     }
   }
 
+  /** The cron trigger rings. */
+  cron = () => this.#harness.getWorker().scheduled({ cron: '*/10 * * * *', scheduledTime: new Date() });
+
   /** The operator takes links back. */
   revoke = (which) => this.operate('/links/revoke', which);
 

@@ -8,8 +8,8 @@ const SAMPLE_MS = 20;
  * @returns {{ before: number, stop: () => number }} both in bytes; `stop` gives the peak
  */
 export function watchedMemory() {
-  const runtimes = descendants(process.pid).filter((pid) => status(pid, 'Name') === RUNTIME);
-  const now = () => runtimes.reduce((sum, pid) => sum + residentBytes(pid), 0);
+  const pids = runtimes();
+  const now = () => pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
   const before = now();
   let peak = before;
   const timer = setInterval(() => (peak = Math.max(peak, now())), SAMPLE_MS);
@@ -20,6 +20,11 @@ export function watchedMemory() {
       return peak;
     },
   };
+}
+
+/** The runtimes that this process started, by process id. */
+export function runtimes() {
+  return descendants(process.pid).filter((pid) => status(pid, 'Name') === RUNTIME);
 }
 
 /** @param {number} pid */

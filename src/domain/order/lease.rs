@@ -150,9 +150,11 @@ impl Lease {
         }
     }
 
-    /// When it ends, if nothing more is heard.
+    /// When it ends, if nothing more is heard: not before its streams are taken for dead.
     pub(super) fn over_at(&self, limits: &Limits) -> Timestamp {
-        self.seen_at.plus_secs(limits.lease_idle_secs)
+        let idle_at = self.seen_at.plus_secs(limits.lease_idle_secs);
+        self.runs_until(limits)
+            .map_or(idle_at, |until| until.max(idle_at))
     }
 
     pub(super) fn is_over(&self, limits: &Limits, now: Timestamp) -> bool {

@@ -1,0 +1,59 @@
+import { publish } from '../archives.mjs';
+import { interleaved, pairedRatios, slope, spread } from '../stats.mjs';
+import { sampler } from './downloads.mjs';
+
+const FULL = [10, 1_000, 100_000, 500_000];
+const QUICK = [10, 1_000, 20_000];
+const FILE_BYTES = 16;
+const ROUNDS = { full: 15, quick: 4 };
+
+/** (2) Number of entries: the first look at an archive, one by what KV remembers, and those after. */
+export async function entries({ quick, start, say }) {
+  const counts = quick ? QUICK : FULL;
+  const archives = counts.map((count) => `e${count}.zip`);
+  const open = () => start({ archives, variants: ['raw'] });
+  const runtime = await open();
+  for (const [at, count] of counts.entries()) await publish(runtime, archives[at], { count, length: FILE_BYTES });
+  await runtime.close();
+
+  const rows = [];
+  for (const [at, count] of counts.entries()) {
+    say(`${count} entries`);
+    const cold = await firstLook(open, archives[at]);
+    const known = await firstLook(open, archives[at]);
+    const warm = await open();
+    try {
+      const tasks = { raw: sampler(warm, 'raw', archives[at]), ours: sampler(warm, 'ours', archives[at]) };
+      for (const task of Object.values(tasks)) await task();
+      const { raw, ours } = await interleaved(tasks, ROUNDS[quick ? 'quick' : 'full']);
+      const cpu = (list) => list.map(({ cpuSeconds }) => cpuSeconds);
+      rows.push({
+        entries: count,
+        cold,
+        known,
+        warmCpuSeconds: spread(cpu(ours)),
+        warmCpuToRaw: pairedRatios(cpu(ours), cpu(raw)),
+        warmCpuOverRawSeconds: spread(ours.map(({ cpuSeconds }, pair) => cpuSeconds - raw[pair].cpuSeconds)),
+      });
+    } finally {
+      await warm.close();
+    }
+  }
+  const overRaw = slope(rows.map((row) => [row.entries / 1000, row.warmCpuOverRawSeconds.median]));
+  return { rows, warmCpuSecondsPerThousandEntries: overRaw };
+}
+
+/** The page in a fresh runtime, and what it takes; a small archive's page has loaded the code before. */
+async function firstLook(open, archive) {
+  const runtime = await open();
+  try {
+    await runtime.request('ours', '/dev/memory');
+    const token = await runtime.link(archive);
+    const path = `/download?token=${token}`;
+    const page = await runtime.metered(() => runtime.request('ours', path, { headers: { accept: 'text/html' } }));
+    const memory = await runtime.request('ours', '/dev/memory', { keep: true });
+    return { seconds: page.seconds, cpuSeconds: page.cpuSeconds, grownBytes: page.grownBytes, wasmBytes: JSON.parse(memory.content).wasm_bytes };
+  } finally {
+    await runtime.close();
+  }
+}

@@ -1,0 +1,170 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../src/cli/project.mjs';
+import { plot } from './plot.mjs';
+import { targets } from './targets.mjs';
+import { VARIANTS } from './workers.mjs';
+
+const FOLDER = join(ROOT, 'tests', 'bench');
+const README = join(ROOT, 'README.md');
+const [BEGIN, END] = ['<!-- bench: written by npm run bench -->', '<!-- /bench -->'];
+const MIB = 2 ** 20;
+
+const NAMES = { ours: 'Bookplate', ...VARIANTS };
+
+/**
+ * Shows the report, and with `keep` writes it to results.md, plot.svg, and the README.
+ * @param {Record<string, any>} results
+ * @param {{ keep: boolean }} options
+ */
+export function write(results, { keep }) {
+  const text = report(results);
+  console.log(text);
+  if (!keep) return;
+  writeFileSync(join(FOLDER, 'results.md'), text);
+  if (!results.downloads) return;
+  writeFileSync(join(FOLDER, 'plot.svg'), plot(cpuBySize(results.downloads)));
+  const readme = readFileSync(README, 'utf8');
+  if (!readme.includes(BEGIN)) return;
+  const [before, rest] = readme.split(BEGIN);
+  const [, after] = rest.split(END);
+  writeFileSync(README, `${before}${BEGIN}\n${summary(results.downloads)}\n${END}${after}`);
+}
+
+/** @param {Record<string, any>} results */
+export function report(results) {
+  const sections = [
+    '# Benchmarks',
+    'Written by `npm run bench`. Ratios are of neighbours in one run: median [quartiles]. 1 MB is 10^6 bytes.',
+    circumstances(results),
+    '## What was to be reached',
+    table(['part', 'target', 'found', ''], targets(results).map(({ part, target, found, met }) => [part, target, found, { true: 'met', false: '**missed**', null: '–' }[met]])),
+    ...[downloads, entries, insertions, ranges, concurrency, redemption, size, micro, cost].flatMap((section) => (results[section.name] ? section(results[section.name]) : [])),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function circumstances(results) {
+  const rows = Object.entries(results).map(([part, { circumstances: at }]) => [
+    part, at.date, at.quick ? 'quick' : 'full', `${at.cores} × ${at.processor}, ${at.memoryGib} GiB`, at.system, at.workerd, at.node, at.loadBefore.toFixed(1),
+  ]);
+  return table(['part', 'measured', 'sizes', 'machine', 'system', 'workerd', 'Node', 'load before'], rows);
+}
+
+function downloads({ rows, growth }) {
+  const body = rows.map((row) =>
+    row.failed
+      ? [NAMES[row.variant], row.mb, `failed: ${row.failed}`, '', '', '', '', '']
+      : [
+          NAMES[row.variant], row.mb, `${(row.bytesPerSecond.median / 1e6).toFixed(0)} MB/s`, ratio(row.throughputToRaw), seconds(row.cpuSeconds), ratio(row.cpuToRaw),
+          ratio(row.cpuToOurs), `${row.firstByteMs.median.toFixed(1)} ms`, mib(row.peakBytes), mib(row.grownBytes),
+        ],
+  );
+  return [
+    '## 1. One download',
+    table(['variant', 'MB', 'throughput', 'to raw', 'CPU', 'to raw', 'to ours', 'first byte', 'peak', 'over warm'], body),
+    'Growth per GB, by least squares over the sizes:',
+    table(['variant', 'CPU', 'peak memory'], growth.map((row) => [NAMES[row.variant], row.cpuSecondsPerGb === null ? '–' : `${row.cpuSecondsPerGb.toFixed(2)} s`, row.peakBytesPerGb === null ? '–' : mib(row.peakBytesPerGb)])),
+  ];
+}
+
+function entries({ rows, warmCpuSecondsPerThousandEntries: slope }) {
+  const look = ({ seconds: took, cpuSeconds, wasmBytes }) => `${(took * 1000).toFixed(0)} ms, CPU ${(cpuSeconds * 1000).toFixed(0)} ms, WASM ${mib(wasmBytes)}`;
+  return [
+    '## 2. Number of entries',
+    table(['entries', 'first look', 'a new runtime, index in KV', 'warm download, CPU', 'over raw'], rows.map((row) => [row.entries.toLocaleString('en'), look(row.cold), look(row.known), seconds(row.warmCpuSeconds), seconds(row.warmCpuOverRawSeconds)])),
+    `Warm CPU over raw grows by ${(slope * 1e6).toFixed(1)} µs per thousand entries.`,
+  ];
+}
+
+function insertions({ mb, rows }) {
+  return [
+    '## 3. Insertions',
+    table(['insertions', `pump, ${mb} MB`, 'segments', 'throughput to raw', 'CPU to raw'], rows.map((row) => [row.insertions, row.pump, row.segments, ratio(row.throughputToRaw), ratio(row.cpuToRaw)])),
+  ];
+}
+
+function ranges(found) {
+  return [
+    '## 4. Ranges',
+    table(['last tenth of', 'share of the bytes', 'seconds to whole', 'CPU to whole', 'CPU to raw'], [[`${found.mb} MB`, found.share.toFixed(3), ratio(found.secondsToWhole), ratio(found.cpuToWhole), ratio(found.cpuToRawResumed)]]),
+  ];
+}
+
+function concurrency({ rows, bytesPerClient }) {
+  return [
+    '## 5. Slow clients at once',
+    table(['variant', 'clients', 'peak', 'over warm', 'CPU'], rows.map((row) => [NAMES[row.variant], row.clients, mib(row.peakBytes), mib(row.grownBytes), `${row.cpuSeconds.toFixed(2)} s`])),
+    `One more client takes ${mib(bytesPerClient.ours)}; of R2 alone ${mib(bytesPerClient.raw)}.`,
+  ];
+}
+
+function redemption({ rows, webhooks }) {
+  const row = (what, { perSecond, p50Ms, p99Ms }, to) => [what, spreadOf(perSecond, 0), p50Ms.toFixed(1), p99Ms.toFixed(1), ratio(to)];
+  const pairs = rows.flatMap(({ atOnce, ours, counter, rateToCounter }) => [
+    row(`click and download, ${atOnce} orders`, ours, rateToCounter),
+    row(`bare counter, ${atOnce} objects`, counter),
+  ]);
+  return [
+    '## 6. Redemption and webhooks',
+    table(['what', 'per second', 'p50 ms', 'p99 ms', 'to bare'], [...pairs, row('webhook accepted', webhooks.ours, webhooks.rateToBare), row('new bare object', webhooks.fresh), row('bare route', webhooks.bare)]),
+  ];
+}
+
+function size(found) {
+  return [
+    '## 7. Size and start',
+    `${kb(found.raw)} of WASM, ${kb(found.gzipped)} gzipped. Compiled in ${found.compileMs.median.toFixed(1)} ms (V8 leaves most functions for later), instantiated in ${found.instantiateMs.median.toFixed(1)} ms; the first request to a new runtime takes ${found.firstRequestMs.median.toFixed(0)} ms, the next ${found.nextRequestMs.median.toFixed(0)} ms.`,
+    table(['part', 'bytes', 'gzipped'], found.rows.filter(({ gzipped }) => gzipped > 1000).map((row) => [row.part, kb(row.bytes), kb(row.gzipped)])),
+    table(['code of', 'bytes', 'functions'], found.byCrate.map((row) => [row.crate, kb(row.bytes), row.functions])),
+  ];
+}
+
+function micro({ rows }) {
+  return ['## 8. Native micro-benchmarks', table(['what', 'median', 'from', 'to'], rows.map((row) => [row.name, ...[row.median, row.low, row.high].map(nanoseconds)]))];
+}
+
+function cost({ rows, total, priced, objectSecondDollars }) {
+  const pages = [...new Set(rows.map(({ page }) => page))].map((page) => `<${page}>`).join(', ');
+  return [
+    '## 9. A million purchases and downloads of 100 MB',
+    `Operations counted in the runtime. Prices beyond what the paid plan includes, ${priced}: ${pages}. The size is in no price: R2's egress is free. A purchase's KV read and one of its KV writes are the development outbox's: a mail provider takes neither.`,
+    table(['step', 'operation', 'each', '$ per million', 'for a million'], [...rows.map((row) => [row.step, row.what, row.count, row.price, dollars(row.dollars)]), ['all', '', '', '', dollars(total)]]),
+    `Not in it: storage, CPU ($0.02 per million ms), the mail, and the time that objects are awake: ${dollars(objectSecondDollars)} for a second of each order.`,
+  ];
+}
+
+function summary({ rows }) {
+  const largest = Math.max(...rows.filter(({ failed }) => !failed).map(({ mb }) => mb));
+  const of = rows.filter(({ mb }) => mb === largest);
+  const body = of.map((row) => (row.failed ? [NAMES[row.variant], 'failed', '', '', ''] : [NAMES[row.variant], `${(row.bytesPerSecond.median / 1e6).toFixed(0)} MB/s`, seconds(row.cpuSeconds), `${ratio(row.cpuToOurs)}`, mib(row.grownBytes)]));
+  return `${table([`one download of ${largest.toLocaleString('en')} MB`, 'throughput', 'CPU', 'CPU to Bookplate', 'memory it takes'], body)}\n\n![CPU seconds by size](tests/bench/plot.svg)`;
+}
+
+function cpuBySize({ rows }) {
+  const lines = Object.entries(Object.groupBy(rows.filter(({ failed }) => !failed), ({ variant }) => variant));
+  return {
+    title: 'CPU of one download',
+    x: 'archive, MB',
+    y: 'CPU seconds of the runtime',
+    lines: lines.map(([variant, of]) => ({ name: NAMES[variant], points: of.map((row) => [row.mb, row.cpuSeconds.median]) })),
+  };
+}
+
+/**
+ * A table in Markdown.
+ * @param {string[]} head
+ * @param {(string | number)[][]} rows
+ */
+export function table(head, rows) {
+  const line = (cells) => `| ${head.map((_, at) => String(cells[at] ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const spreadOf = ({ median, q1, q3 }, digits) => `${median.toFixed(digits)} [${q1.toFixed(digits)}, ${q3.toFixed(digits)}]`;
+const ratio = (found) => (found ? spreadOf(found, 2) : '');
+const seconds = ({ median }) => `${median.toFixed(3)} s`;
+const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
+const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
+const dollars = (amount) => `$${amount.toFixed(2)}`;
+const nanoseconds = (ns) => (ns >= 1e6 ? `${(ns / 1e6).toFixed(2)} ms` : ns >= 1e3 ? `${(ns / 1e3).toFixed(2)} µs` : `${ns.toFixed(0)} ns`);
