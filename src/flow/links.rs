@@ -180,8 +180,7 @@ pub struct IssueRequest<'a> {
 /// The token can't be made, which its claims never cause.
 pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError> {
     let token = link_token(settings, link)?;
-    // What is set now leads where the shop is now, also for orders from before.
-    let origin = settings.public_url.as_deref().unwrap_or(&link.origin);
+    let origin = link_origin(settings, link);
     Ok(format!(
         "{origin}/download?token={}",
         percent_encode(&token)
@@ -202,6 +201,12 @@ pub(super) fn link_token(settings: &Settings, link: &LinkView) -> Result<String,
         link.expires_at,
     )
     .sign(&settings.link_keys)
+}
+
+/// Where a link leads. What is set now leads where the shop is now, also for orders from before.
+#[must_use]
+pub fn link_origin<'a>(settings: &'a Settings, link: &'a LinkView) -> &'a str {
+    settings.public_url.as_deref().unwrap_or(&link.origin)
 }
 
 fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {

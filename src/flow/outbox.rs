@@ -4,12 +4,12 @@ use crate::domain::address::AddressCommand;
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem, Outcome, Schedule};
-use crate::domain::order::{Command, Ended, LinkView, Reply};
+use crate::domain::order::{Command, Ended, LinkView, MailReason, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
-use super::links::link_url;
+use super::links::{link_origin, link_url};
 use super::ports::{
     Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstones, Unavailable,
 };
@@ -87,7 +87,7 @@ where
         let mail = match job.mail {
             Some(mail) => mail,
             None => {
-                let mail = compose(self.settings, &job.links)?;
+                let mail = compose(self.settings, job.reason, &job.links)?;
                 self.referee
                     .decide(Command::KeepMail { mail: mail.clone() }, now)?;
                 mail
@@ -165,7 +165,7 @@ where
     }
 }
 
-fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
+fn compose(settings: &Settings, reason: MailReason, links: &[LinkView]) -> Result<Mail, Failure> {
     let items = links
         .iter()
         .map(|link| {
@@ -173,10 +173,16 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
                 .product(&link.product)
                 .ok_or_else(|| Failure::ProductMissing(link.product.clone()))?;
             let url = link_url(settings, link).map_err(Failure::Link)?;
-            Ok(MailItem { product, link, url })
+            let recover_url = format!("{}/recover", link_origin(settings, link));
+            Ok(MailItem {
+                product,
+                link,
+                url,
+                recover_url,
+            })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    mail::compose(&settings.shop, &settings.mail, &items)?
+    mail::compose(&settings.shop, &settings.mail, reason, &items)?
         .ok_or_else(|| Failure::Unavailable(Unavailable("an order without items".to_owned())))
 }
 

@@ -39,6 +39,7 @@ const VARS = {
  * @typedef {object} Differing what differs from an ordinary shop
  * @property {object} [vars]
  * @property {Record<string, string>} [secrets]
+ * @property {string} [configPath] another wrangler.toml
  * @property {object[]} [neighbours] configurations of other Workers in the same runtime
  */
 
@@ -53,8 +54,8 @@ export async function openShop(differing = {}) {
 }
 
 /** @param {Differing} differing */
-function options({ vars, secrets, neighbours = [] }) {
-  const worker = { configPath: 'wrangler.toml', vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
+function options({ configPath = 'wrangler.toml', vars, secrets, neighbours = [] }) {
+  const worker = { configPath, vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
   return { root: ROOT, workers: [worker, ...neighbours.map((config) => ({ config }))] };
 }
 
