@@ -71,6 +71,8 @@ pub struct MailState {
     edition: u32,
     /// Why the last attempt did not succeed.
     trouble: Option<Trouble>,
+    /// When it last failed by what the operator has to mend.
+    refused_at: Option<Timestamp>,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
     /// The last mail of this order that failed for good.
@@ -130,6 +132,7 @@ impl MailState {
             text_since: None,
             edition: 0,
             trouble: None,
+            refused_at: None,
             sent_at: None,
             failure: None,
         }
@@ -219,6 +222,7 @@ impl MailState {
                 let wanted_secs = retry_after_secs.unwrap_or_default();
                 self.wait(wanted_secs.max(schedule.refused_pause_secs()), now);
                 self.trouble = Some(Trouble { refused: true, why });
+                self.refused_at = Some(now);
             }
         }
     }
@@ -252,15 +256,17 @@ impl MailState {
     }
 
     /// What the operator has to mend takes longer than what passes by itself: nobody's mail is to be lost over a
-    /// long weekend.
+    /// long weekend. Nor by a provider that is busy in the moment in which it was mended: what passes by itself has
+    /// its time from then on.
     fn is_given_up(&self, schedule: Schedule, now: Timestamp) -> bool {
-        let waited_secs = now.secs_since(self.asked_at);
         let refused = self.trouble.as_ref().is_some_and(|it| it.refused);
-        let patience_secs = if refused {
-            schedule.refused_given_up_after_secs()
+        let (since, patience_secs) = if refused {
+            (self.asked_at, schedule.refused_given_up_after_secs())
         } else {
-            schedule.given_up_after_secs()
+            let mended_at = self.refused_at.unwrap_or(self.asked_at);
+            (mended_at.max(self.asked_at), schedule.given_up_after_secs())
         };
+        let waited_secs = now.secs_since(since);
         // What could not be composed yet, since its product is not configured, never was at the provider.
         let tried = self.mail.is_some() || self.trouble.is_some();
         tried && waited_secs >= patience_secs

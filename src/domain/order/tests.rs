@@ -298,7 +298,7 @@ fn order_format_unchanged() {
             r#""begun_etag":null,"sending_leases":0,"indexed":true,"buried":false}}],"deliveries":0,"renewals":0,"#,
             r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"stage":"due","asked_at":1700000000,"#,
             r#""due_at":1700000000,"attempts":0,"mail":null,"text_since":null,"edition":0,"trouble":null,"#,
-            r#""sent_at":null,"failure":null}},"stripe":{{"register":null,"name":null,"revision":0,"withdrawn":null}},"address_knows":true}}"#
+            r#""refused_at":null,"sent_at":null,"failure":null}},"stripe":{{"register":null,"name":null,"revision":0,"withdrawn":null}},"address_knows":true}}"#
         ),
         license.as_str()
     );

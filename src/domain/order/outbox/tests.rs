@@ -275,6 +275,24 @@ fn it_is_given_up_after_three_days_and_after_two_weeks_if_the_operator_has_to_me
 }
 
 #[test]
+fn a_provider_that_is_busy_once_it_was_mended_has_its_three_days() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.fails_for(5 * 24 * HOUR, &refused());
+    let job = shop.attempt().unwrap();
+    shop.ends(&job, later(None));
+    let jobs = shop.fails_for(60 * HOUR, &later(None));
+    assert!(!jobs.is_empty());
+    let job = shop.attempt().expect("it is tried on");
+    shop.ends(&job, Outcome::Sent);
+    assert_eq!(shop.state().stage(), Stage::Sent);
+
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.fails_for(5 * 24 * HOUR, &refused());
+    shop.fails_for(90 * HOUR, &later(None));
+    assert_eq!(shop.state().stage(), Stage::Failed, "but no more");
+}
+
+#[test]
 fn what_was_asked_for_meanwhile_is_not_taken_for_sent() {
     let mut shop = Shop::with_order(TTL_SECS);
     let job = shop.attempt().unwrap();
