@@ -42,6 +42,8 @@ pub enum Stage {
     Sending,
     /// The provider took it.
     Sent,
+    /// The provider may have taken it, and its links are in use: another text could come twice, so none is sent.
+    Presumed,
     /// It will not be sent.
     Failed,
     /// There is nothing in it any more.
@@ -63,6 +65,8 @@ pub struct MailState {
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
+    /// How many of the attempts with the text as it is were not refused: the provider may have taken it.
+    unclear: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
     /// Since when that is the text.
@@ -128,6 +132,7 @@ impl MailState {
             asked_at: now,
             due_at: Some(now),
             attempts: 0,
+            unclear: 0,
             mail: None,
             text_since: None,
             edition: 0,
@@ -171,12 +176,14 @@ impl MailState {
             }
             self.mail = Some(mail.clone());
             self.text_since = Some(now);
+            self.unclear = 1;
         }
     }
 
     /// Its links are others now: a text that may have been sent is not sent again.
     pub(super) fn recompose(&mut self) {
         self.text_since = None;
+        self.unclear = 0;
         if self.mail.take().is_some() {
             self.edition = self.edition.saturating_add(1);
         }
@@ -223,6 +230,7 @@ impl MailState {
                 self.wait(wanted_secs.max(schedule.refused_pause_secs()), now);
                 self.trouble = Some(Trouble { refused: true, why });
                 self.refused_at = Some(now);
+                self.unclear = self.unclear.saturating_sub(1);
             }
         }
     }
@@ -372,14 +380,17 @@ impl Order {
         let carried = |item: &&mut super::Item| state.products.contains(&item.product);
         let items: Vec<_> = self.items.iter_mut().filter(carried).collect();
         let recovers = state.reason == MailReason::Recovery;
-        // Links that are all in use have arrived, though we never heard that the mail did.
-        let arrived = |item: &&mut super::Item| {
+        let worn = state.is_worn(schedule, now);
+        // Links that are all in use may have arrived by mail, though we never heard that it did; or the success page
+        // gave them. The very same text can do no harm, but another might be a second mail.
+        let begun = |item: &&mut super::Item| {
             item.links
                 .last()
                 .is_none_or(|link| link.revoked_at.is_some() || link.is_begun())
         };
-        if !recovers && items.iter().all(arrived) {
-            state.sent(now);
+        let same_text = !worn && items.iter().all(|item| item.is_alive(limits, now));
+        if state.unclear > 0 && !recovers && !same_text && items.iter().all(begun) {
+            state.end(Stage::Presumed);
             return None;
         }
         if state.is_given_up(schedule, now) {
@@ -387,7 +398,6 @@ impl Order {
             state.fail(last.unwrap_or_else(|| "no answer".to_owned()), now);
             return None;
         }
-        let worn = state.is_worn(schedule, now);
         let least_left = match (recovers, worn, &state.mail) {
             // A stranger may have asked: what works is left alone.
             (true, _, _) => 0,
@@ -408,6 +418,9 @@ impl Order {
                 state.recompose();
             }
         }
+        state.unclear = state
+            .unclear
+            .saturating_add(u32::from(state.mail.is_some()));
         state.stage = Stage::Sending;
         state.attempts = state.attempts.saturating_add(1);
         state.due_at = Some(now.plus_secs(schedule.pause_secs(state.attempts)));
@@ -441,11 +454,7 @@ impl Order {
             .filter(|item| carried(&item.product))
             .filter_map(|item| {
                 let link = item.links.last()?;
-                let alive = matches!(
-                    item.standing(link, limits, now),
-                    Standing::Ready | Standing::Yours | Standing::InProgress { .. }
-                );
-                alive.then(|| self.view(item, link))
+                item.is_alive(limits, now).then(|| self.view(item, link))
             });
         links.collect()
     }
