@@ -54,13 +54,13 @@ const PASSES_BY_ITSELF = {
 
 /** What only the operator can mend. */
 const REFUSES = {
-  resend: { '400, for the sender': { ...resend.badRequest, body: { ...resend.badRequest.body, message: 'Invalid `from` field.' } }, 401: resend.badKey, 403: resend.forbidden, '429, for the quota': resend.quota },
+  resend: { '400, for whatever it may be': resend.badRequest, 401: resend.badKey, 403: resend.forbidden, '429, for the quota': resend.quota },
   postmark: { 401: postmark.badToken },
 };
 
 /** What nobody can mend. */
 const NEVER = {
-  resend: { 400: resend.badRequest, 422: resend.invalidTo },
+  resend: { '422, for the recipient': resend.invalidTo },
   postmark: { '422, an inactive recipient': postmark.inactive },
 };
 

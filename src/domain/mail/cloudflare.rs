@@ -50,10 +50,10 @@ impl<'a> Message<'a> {
 #[must_use]
 pub fn outcome(code: &str, message: &str) -> Outcome {
     let why = cleaned(&format!("Cloudflare {code}: {message}"));
-    let (retry_after_secs, names_the_sender) = (None, message.contains("from"));
+    let retry_after_secs = None;
     match code {
         "E_RECIPIENT_SUPPRESSED" => Outcome::Never { why },
-        "E_VALIDATION_ERROR" if !names_the_sender => Outcome::Never { why },
+        "E_VALIDATION_ERROR" if names_the_recipient(message) => Outcome::Never { why },
         // A server that refused may do so for now or for ever; three days tell.
         "E_RATE_LIMIT_EXCEEDED" | "E_INTERNAL_SERVER_ERROR" | "E_DELIVERY_FAILED" => {
             Outcome::Later {
@@ -71,6 +71,14 @@ pub fn outcome(code: &str, message: &str) -> Outcome {
             retry_after_secs,
         },
     }
+}
+
+/// All other fields are the shop's, and most of them the same in every mail. 'to' by itself is just a word.
+fn names_the_recipient(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["recipient", "`to`", "'to'", "\"to\"", "to address"]
+        .iter()
+        .any(|field| message.contains(field) && !message.contains("reply"))
 }
 
 #[cfg(test)]
@@ -97,7 +105,7 @@ mod tests {
     #[test]
     fn each_documented_code() {
         for (code, expected) in [
-            ("E_VALIDATION_ERROR", "never"),
+            ("E_VALIDATION_ERROR", "refused"),
             ("E_FIELD_MISSING", "refused"),
             ("E_TOO_MANY_RECIPIENTS", "refused"),
             ("E_SENDER_NOT_VERIFIED", "refused"),
@@ -119,9 +127,14 @@ mod tests {
                 "{code}"
             );
         }
-        assert_eq!(
-            word(&outcome("E_VALIDATION_ERROR", "invalid from")),
-            "refused"
-        );
+        for (message, expected) in [
+            ("invalid from", "refused"),
+            ("replyTo address is invalid", "refused"),
+            ("failed to parse 'to'", "never"),
+            ("Invalid recipient address", "never"),
+        ] {
+            let outcome = outcome("E_VALIDATION_ERROR", message);
+            assert_eq!(word(&outcome), expected, "{message}");
+        }
     }
 }

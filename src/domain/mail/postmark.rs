@@ -69,17 +69,15 @@ pub fn outcome(answer: &Answer<'_>, now: Timestamp) -> Outcome {
         (408 | 429 | 500.., _) | (_, 100 | 429) => answer.later(why, now),
         // 406: a hard bounce, a complaint, or somebody who wants no mail.
         (_, 406) => Outcome::Never { why },
-        // 300: a field is not as it should be; the message says which.
-        (_, 300) if !names_the_sender(&said.message) => Outcome::Never { why },
+        // 300: a field is not as it should be; the message says which, most of the time.
+        (_, 300) if names_the_recipient(&said.message) => Outcome::Never { why },
         _ => answer.refused(why, now),
     }
 }
 
-/// A field that is the same in every mail: not this recipient's fault.
-fn names_the_sender(message: &str) -> bool {
-    ["'From'", "'ReplyTo'", "'Reply-To'", "MessageStream"]
-        .iter()
-        .any(|field| message.contains(field))
+/// All other fields are the shop's, and most of them the same in every mail.
+fn names_the_recipient(message: &str) -> bool {
+    message.contains("'To'")
 }
 
 #[cfg(test)]
@@ -127,6 +125,21 @@ mod tests {
                     422,
                     r#"{"ErrorCode":300,"Message":"Error parsing 'To': Illegal email address 'ada@'."}"#,
                     "never",
+                ),
+                (
+                    422,
+                    r#"{"ErrorCode":300,"Message":"Invalid 'To' address: 'ada@'."}"#,
+                    "never",
+                ),
+                (
+                    422,
+                    r#"{"ErrorCode":300,"Message":"Provide either email TextBody or HtmlBody or both."}"#,
+                    "refused",
+                ),
+                (
+                    422,
+                    r#"{"ErrorCode":300,"Message":"Error parsing 'ReplyTo': Illegal email address 'help'."}"#,
+                    "refused",
                 ),
                 (
                     422,

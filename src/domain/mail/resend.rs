@@ -69,8 +69,9 @@ pub fn outcome(answer: &Answer<'_>, now: Timestamp) -> Outcome {
         // A quota ends for a day or a month; the operator may want to buy some.
         (429, "daily_quota_exceeded" | "monthly_quota_exceeded") => answer.refused(why, now),
         (408 | 409 | 425 | 429 | 500.., _) => answer.later(why, now),
+        (400 | 422, "invalid_to_address") => Outcome::Never { why },
         (400 | 422, "validation_error" | "invalid_parameter")
-            if !names_the_sender(&error.message) =>
+            if names_the_recipient(&error.message) =>
         {
             Outcome::Never { why }
         }
@@ -78,11 +79,9 @@ pub fn outcome(answer: &Answer<'_>, now: Timestamp) -> Outcome {
     }
 }
 
-/// A field that is the same in every mail: not this recipient's fault.
-fn names_the_sender(message: &str) -> bool {
-    ["from", "reply_to", "subject", "html", "text"]
-        .iter()
-        .any(|field| message.contains(&format!("`{field}`")))
+/// All other fields are the shop's, and most of them the same in every mail.
+fn names_the_recipient(message: &str) -> bool {
+    ["`to`", "'to'"].iter().any(|field| message.contains(field))
 }
 
 #[cfg(test)]
@@ -143,8 +142,8 @@ mod tests {
                 ),
                 (
                     400,
-                    r#"{"name":"validation_error","message":"Something with the request."}"#,
-                    "never",
+                    r#"{"name":"validation_error","message":"We found an error with one or more fields in the request."}"#,
+                    "refused",
                 ),
                 (
                     401,
@@ -182,6 +181,17 @@ mod tests {
                     422,
                     r#"{"name":"validation_error","message":"Invalid `to` field. The email address needs to follow the `email@example.com` format."}"#,
                     "never",
+                ),
+                (
+                    422,
+                    r#"{"name":"validation_error","message":"Invalid 'to' field."}"#,
+                    "never",
+                ),
+                (422, r#"{"name":"invalid_to_address"}"#, "never"),
+                (
+                    422,
+                    r#"{"name":"validation_error","message":"Invalid `reply_to` field."}"#,
+                    "refused",
                 ),
                 (
                     422,
