@@ -13,6 +13,7 @@ use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
 use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
@@ -163,7 +164,7 @@ impl Order {
         };
         let (code, detail) = (failure.problem().code, failure.log_detail());
         log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
-        if let Some(cause) = failure.cause() {
+        if let Some(cause) = failure.cause().or_else(|| self.stuck(&failure)) {
             // Should that fail, the cause will be there again at the next attempt.
             let _ = OperatorAlarm(&self.env).raise(cause).await;
         }
@@ -173,6 +174,15 @@ impl Order {
             Failure::MailNotSent(_) => 0,
             _ => ALARM_PAUSE_SECS,
         }
+    }
+
+    /// What the operator is told of an order whose errands fail and fail, and its mail with them.
+    fn stuck(&self, failure: &Failure) -> Option<Cause> {
+        let order = self.load().ok().flatten()?;
+        let detail = failure.log_detail().unwrap_or_default();
+        let name = order.purchase.order.as_str();
+        let stuck = order.stripe.is_stuck();
+        stuck.then(|| Cause::new(Code::OrderFailing, name, &detail))
     }
 
     /// First what is to be told or asked, then the mail: so none goes out for what was given back, or is not known.

@@ -329,7 +329,7 @@ fn lease_problem(refusal: LeaseRefusal) -> Problem {
             "Your browser sent no cookie",
             "Your link is good for one browser, and a cookie is how we know yours again. It says nothing else.",
         )
-        .next("Allow cookies for this site, open the link in your mail again, and press the button there."),
+        .next("Allow cookies for this site, wait a minute, then open the link in your mail again and press the button there."),
         LeaseRefusal::Over => back_to_the_link(
             410,
             "lease-over",

@@ -138,8 +138,9 @@ pub async fn visit(
 /// # Errors
 /// It has not (404).
 pub fn session_in(settings: &Settings, raw: &str) -> Result<OrderId, Failure> {
+    let named = raw.strip_prefix(settings.stripe.mode.session_prefix());
     OrderId::from_session(raw)
-        .filter(|_| raw.starts_with(settings.stripe.mode.session_prefix()))
+        .filter(|_| named.is_some_and(|name| !name.is_empty()))
         .ok_or(Failure::Checkout(CheckoutRefusal::Unknown))
 }
 

@@ -4,6 +4,7 @@ import { createTestHarness } from 'wrangler';
 import { ROOT } from '../../src/cli/project.mjs';
 import { checkoutCompleted, deliver } from '../../src/cli/stripe-event.mjs';
 import { decoded } from './jwt.mjs';
+import { until } from './until.mjs';
 
 const MAIL_WITHIN_MS = 15_000;
 const POLL_MS = 50;
@@ -117,6 +118,12 @@ class Shop {
     return keys.map(({ name }) => name);
   }
 
+  /** What KV says of a link's end, once its order has told it: the text under `link:<jti>`. */
+  async tombstone(link) {
+    const kv = await this.kv();
+    return until(() => kv.get(tombstoneKey(link)), 'KV knows of the end of a link');
+  }
+
   /** What an order has stored. */
   async stored(order) {
     return (await this.fetch(`/dev/orders/${order}`)).json();
@@ -203,11 +210,7 @@ class Shop {
   async addressIsKnown(email) {
     const key = `address:${createHash('sha256').update(`bookplate address\n${email}`).digest('hex')}`;
     const kv = await this.kv();
-    const until = Date.now() + MAIL_WITHIN_MS;
-    while (!(await kv.get(key))) {
-      if (Date.now() > until) throw new Error(`KV does not know ${email}`);
-      await sleep(POLL_MS);
-    }
+    await until(() => kv.get(key), `KV knows ${email}`);
   }
 
   /** The cron trigger rings. */
@@ -278,8 +281,8 @@ export class Browser {
   }
 }
 
-/** A link's own name, by which KV knows it. */
-export const jtiOf = (link) => decoded(new URL(link).searchParams.get('token')).claims.jti;
+/** Where KV keeps that a link has ended. */
+export const tombstoneKey = (link) => `link:${decoded(new URL(link).searchParams.get('token')).claims.jti}`;
 
 /** An address that nobody else in these tests has. */
 export function someAddress() {

@@ -19,6 +19,9 @@ use crate::domain::time::Timestamp;
 /// The pauses between attempts at an errand, in seconds; the last one repeats.
 const PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
 
+/// An errand that was tried so often has been failing for an hour and more.
+const STUCK_AFTER_ATTEMPTS: u32 = 5;
+
 /// What is stored of Stripe's say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeSide {
@@ -116,6 +119,13 @@ impl StripeSide {
     pub fn due_at(&self) -> Option<Timestamp> {
         let errand = self.name.as_ref().or(self.register.as_ref());
         errand.map(|errand| errand.due_at)
+    }
+
+    /// Whether an errand fails and fails: the operator is to know, since the mail waits for it.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        let mut errands = self.name.iter().chain(&self.register);
+        errands.any(|errand| errand.attempts >= STUCK_AFTER_ATTEMPTS)
     }
 
     /// Whether the money is back, or held back: nothing is renewed then but by the operator.

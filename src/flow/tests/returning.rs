@@ -190,6 +190,7 @@ fn a_made_up_id_costs_nothing() {
     for bad in [
         "",
         "cs_",
+        "cs_test_",
         "{CHECKOUT_SESSION_ID}",
         "cs_live_1",
         "pi_1",

@@ -197,6 +197,18 @@ fn the_payment_is_told_until_it_knows() {
 }
 
 #[test]
+fn what_fails_for_an_hour_is_stuck() {
+    let mut state = decide(None, record(true), PAID_AT).0;
+    while let Some(order) = state.as_ref().filter(|order| !order.stripe.is_stuck()) {
+        let due_at = order.stripe.due_at().unwrap();
+        assert!(due_at.secs_since(PAID_AT) < 2 * 3_600, "{order:?}");
+        state = errands(state, due_at).0;
+    }
+    let due_at = state.unwrap().stripe.due_at().unwrap();
+    assert!(due_at.secs_since(PAID_AT) > 3_600);
+}
+
+#[test]
 fn a_free_purchase_and_one_from_elsewhere_have_no_errands() {
     let Command::Record { purchase, .. } = record(true) else {
         panic!("a record");
