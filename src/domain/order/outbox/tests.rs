@@ -302,6 +302,16 @@ fn an_attempt_whose_end_nobody_heard_of_is_followed_by_another() {
     assert_eq!(second.mail, Some(mail()));
 }
 
+#[test]
+fn every_attempt_sends_the_text_of_the_first() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.attempt().unwrap();
+    let mut other = mail();
+    other.text = "Another text\n".to_owned();
+    shop.ask(Command::KeepMail { mail: other });
+    assert_eq!(shop.attempt().unwrap().mail, Some(mail()));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Attempt(Option<Outcome>),
