@@ -86,6 +86,7 @@ struct Stream {
     name: RandomId,
     left: Range<u8>,
     delivers_at: Option<u64>,
+    sent: bool,
 }
 
 /// The world around one order.
@@ -324,6 +325,7 @@ impl Life {
                 name: stream,
                 left: range,
                 delivers_at,
+                sent: false,
             });
         }
     }
@@ -374,6 +376,7 @@ impl Life {
                 self.delivered.insert(key.jti.clone());
             }
             self.streams[at].left.start += 1;
+            self.streams[at].sent = true;
             self.has
                 .entry(whose(&key))
                 .or_insert([false; TOTAL as usize])[usize::from(byte)] = true;
@@ -386,20 +389,13 @@ impl Life {
             return;
         };
         let at = stream % self.streams.len();
-        let (whose, first) = (
-            (format!("{:?}", key.browser), key.jti.as_str().to_owned()),
-            self.streams[at].left.start,
-        );
-        let sent = self
-            .has
-            .get(&whose)
-            .is_some_and(|has| has[usize::from(first.saturating_sub(1))]);
-        if !sent {
+        if !self.streams[at].sent {
             self.streams.swap_remove(at);
+            let ending = Ending::NotBegun;
             self.ask(Command::Finish {
                 key,
                 stream: name,
-                ending: Ending::NotBegun,
+                ending,
             });
         }
     }
@@ -486,6 +482,48 @@ fn two_half_copies_of_one_browser_are_one_copy() {
             heard: true,
         });
         life.step(Step::Wait(1_801));
+        life.check();
+    }
+    assert_eq!(life.item().deliveries, 1);
+}
+
+/// A stream that storage failed to begin shows nothing of what its client has.
+#[test]
+fn a_request_that_never_began_makes_no_bytes_forgotten() {
+    let mut life = Life::new(1, 1_800);
+    life.step(Step::Redeem { browser: 0 });
+    let begin = |from, to, open_ended| Step::Begin {
+        lease: 0,
+        from,
+        to,
+        open_ended,
+    };
+    let all = Step::Send {
+        stream: 0,
+        bytes: TOTAL,
+    };
+    let end = Step::End {
+        stream: 0,
+        heard: true,
+    };
+    let failed = Step::NotBegun { stream: 0 };
+    for step in [
+        begin(0, 50, false),
+        all,
+        end,
+        begin(50, 60, false),
+        all,
+        Step::End {
+            stream: 0,
+            heard: false,
+        },
+        begin(50, TOTAL, true),
+        failed,
+        begin(60, TOTAL, false),
+        all,
+        end,
+    ] {
+        life.step(step);
         life.check();
     }
     assert_eq!(life.item().deliveries, 1);
