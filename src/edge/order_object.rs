@@ -13,16 +13,16 @@ use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
 use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
-use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
-use crate::flow::errands::{self, Done};
+use crate::flow::errands::Done;
 use crate::flow::failure::Failure;
 use crate::flow::outbox::Outbox;
 use crate::flow::ports::{Operator as _, Referee, Unavailable, Work};
+use crate::flow::ringing;
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -164,7 +164,7 @@ impl Order {
         };
         let (code, detail) = (failure.problem().code, failure.log_detail());
         log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
-        if let Some(cause) = failure.cause().or_else(|| self.stuck(&failure)) {
+        if let Some(cause) = failure.cause() {
             // Should that fail, the cause will be there again at the next attempt.
             let _ = OperatorAlarm(&self.env).raise(cause).await;
         }
@@ -176,26 +176,10 @@ impl Order {
         }
     }
 
-    /// What the operator is told of an order whose errands fail and fail, and its mail with them.
-    fn stuck(&self, failure: &Failure) -> Option<Cause> {
-        let order = self.load().ok().flatten()?;
-        let detail = failure.log_detail().unwrap_or_default();
-        let name = order.purchase.order.as_str();
-        let stuck = order.stripe.is_stuck();
-        stuck.then(|| Cause::new(Code::OrderFailing, name, &detail))
-    }
-
-    /// First what is to be told or asked, then the mail: so none goes out for what was given back, or is not known.
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
         let objects = OrderObjects(&self.env);
         let stripe = StripeHttp(&settings.stripe);
-        let now = bindings::now();
-        let done = errands::run(&settings, self, &objects, &stripe, &SystemRandom, now).await?;
-        if done == Done::Forgotten {
-            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
-            return Ok(());
-        }
         let links = self
             .env
             .kv("LINKS")
@@ -213,7 +197,11 @@ impl Order {
             operator: &OperatorAlarm(&self.env),
             random: &SystemRandom,
         };
-        outbox.run(bindings::now()).await
+        let done = ringing::ring(&outbox, &objects, &stripe, bindings::now()).await?;
+        if done == Done::Forgotten {
+            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+        }
+        Ok(())
     }
 
     /// The answer, and whether anything changed.

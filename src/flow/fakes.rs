@@ -10,13 +10,13 @@ use std::ops::Range;
 pub(super) use mail::{FakeAlarmBook, FakeMailer, FakeOperator};
 
 use super::download::World;
-use super::errands::Done;
 use super::failure::Failure;
 use super::outbox::Outbox;
 use super::ports::{
     Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
     Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
+use super::ringing;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -445,9 +445,6 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
-        if self.run_errands(&referee)? == Done::Forgotten {
-            return Ok(());
-        }
         let outbox = Outbox {
             settings: &self.settings,
             referee: &referee,
@@ -457,7 +454,8 @@ impl Town {
             operator: &self.operator,
             random: &self.random,
         };
-        pollster::block_on(outbox.run(self.now()))
+        let ringing = ringing::ring(&outbox, &self.payments, &self.stripe, self.now());
+        pollster::block_on(ringing).map(|_| ())
     }
 
     pub(super) fn wait(&self, secs: i64) {

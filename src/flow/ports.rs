@@ -71,6 +71,8 @@ pub struct Work {
     pub untold_failure: Option<MailFailure>,
     /// Since when others are to be told what the order knows.
     pub known_due_at: Option<Timestamp>,
+    /// Whether what it has to ask or tell outside fails and fails.
+    pub errands_stuck: bool,
 }
 
 impl Work {
@@ -82,6 +84,7 @@ impl Work {
             order: order.purchase.order.clone(),
             untold_failure: mail.and_then(|mail| mail.untold_failure().cloned()),
             known_due_at: order.kv_due_at(limits),
+            errands_stuck: order.stripe.is_stuck(),
         }
     }
 }

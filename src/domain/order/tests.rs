@@ -395,7 +395,7 @@ fn two_items_tried() -> Option<Order> {
         links: Vec::new(),
         ..crate::domain::mail::fixtures::mail()
     };
-    let order = decide(None, command, PAID_AT).0;
+    let order = indexed(decide(None, command, PAID_AT).0);
     let order = decide(order, start_mail(), PAID_AT).0;
     decide(order, Command::KeepMail { mail }, PAID_AT).0
 }

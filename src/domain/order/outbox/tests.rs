@@ -32,6 +32,7 @@ impl Shop {
             items: vec![new_item()],
             mail: true,
         });
+        shop.ask(Command::Stripe(StripeCommand::Registered));
         shop
     }
 
