@@ -6,12 +6,26 @@ import { Advice } from './terminal.mjs';
 /** The settings that are no secret, and that an archive is checked against. */
 const NAMES = ['SHOP_NAME', 'SUPPORT_EMAIL', 'PRODUCTS'];
 
+/** Where the settings are that are no secret. */
+export const WRANGLER_TOML = join(ROOT, 'wrangler.toml');
+
 /** What wrangler.toml says of the shop and its bucket. */
-export function shopSettings() {
-  const { r2_buckets, vars } = unstable_readConfig({ config: join(ROOT, 'wrangler.toml') });
+export function shopSettings(config = WRANGLER_TOML) {
+  const { r2_buckets, vars } = unstable_readConfig({ config });
   const bucket = r2_buckets.find(({ binding }) => binding === 'ARCHIVES')?.bucket_name;
   if (!bucket) throw new Advice('wrangler.toml binds no bucket as ARCHIVES: give it an [[r2_buckets]] table.');
   return { bucket, vars: Object.fromEntries(NAMES.map((name) => [name, vars[name]])) };
+}
+
+/** What wrangler.toml says that a deployment depends on. */
+export function shopConfiguration(config = WRANGLER_TOML) {
+  const { kv_namespaces, send_email, vars } = unstable_readConfig({ config });
+  return {
+    vars,
+    bucket: shopSettings(config).bucket,
+    kvId: kv_namespaces.find(({ binding }) => binding === 'LINKS')?.id,
+    sendEmail: send_email.map(({ name }) => name),
+  };
 }
 
 /**

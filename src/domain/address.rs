@@ -1,6 +1,7 @@
 //! An e-mail address, and the orders that were made with it: how a buyer who lost the mail finds them again.
 //!
-//! An address is only ever named by a digest: whoever reads names of objects or keys reads no address.
+//! An address is only ever named by a digest. That keeps it out of names and keys, which end up in logs and lists; it
+//! does not keep it from the operator, whose storage this is, and who could try addresses out.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -9,8 +10,14 @@ use super::id::{OrderId, hex};
 use super::settings::Limits;
 use super::time::Timestamp;
 
-/// The most orders that one recovery mails, the newest ones: so that nobody can have a reseller's mailbox flooded.
-pub const MAX_ORDERS_AT_ONCE: usize = 10;
+/// The most orders that one recovery mails: so that nobody can have a reseller's mailbox flooded.
+pub const MAX_MAILED_AT_ONCE: usize = 10;
+
+/// The most orders that one recovery asks, the newest first: those that were downloaded have nothing to mail.
+const MAX_ASKED_AT_ONCE: usize = 40;
+
+/// An address remembers so many orders, the newest: what is stored has to stay small.
+const MAX_ORDERS: usize = 1_000;
 
 const DAY_SECS: i64 = 24 * 3_600;
 
@@ -56,6 +63,8 @@ pub enum AddressCommand {
     Register(OrderId),
     /// Somebody who names it has lost the mail.
     Recover,
+    /// No order could be asked, so that recovery does not count.
+    GiveBack,
 }
 
 /// The orders that are to mail their links. None, if there are none or the day's budget is spent.
@@ -75,10 +84,16 @@ pub fn decide(
             let mut address = state.unwrap_or_default();
             if !address.orders.contains(&order) {
                 address.orders.push(order);
+                let surplus = address.orders.len().saturating_sub(MAX_ORDERS);
+                address.orders.drain(..surplus);
             }
             (Some(address), Vec::new())
         }
-        (None, AddressCommand::Recover) => (None, Vec::new()),
+        (None, AddressCommand::Recover | AddressCommand::GiveBack) => (None, Vec::new()),
+        (Some(mut address), AddressCommand::GiveBack) => {
+            address.recoveries = address.recoveries.saturating_sub(1);
+            (Some(address), Vec::new())
+        }
         (Some(mut address), AddressCommand::Recover) => {
             let today = now.as_secs().div_euclid(DAY_SECS);
             if address.day != today {
@@ -92,7 +107,7 @@ pub fn decide(
                 .orders
                 .iter()
                 .rev()
-                .take(MAX_ORDERS_AT_ONCE)
+                .take(MAX_ASKED_AT_ONCE)
                 .cloned()
                 .collect();
             (Some(address), newest)
@@ -156,10 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn a_resellers_mailbox_is_not_flooded() {
-        let (_, orders) = recover(registered(25), PAID_AT);
-        assert_eq!(orders.len(), MAX_ORDERS_AT_ONCE);
-        assert_eq!(orders[0], order(24));
+    fn a_resellers_orders_are_asked_newest_first_and_the_oldest_are_forgotten() {
+        let (state, orders) = recover(registered(MAX_ORDERS + 5), PAID_AT);
+        assert_eq!(
+            (orders.len(), &orders[0]),
+            (MAX_ASKED_AT_ONCE, &order(MAX_ORDERS + 4))
+        );
+        let stored = state.unwrap().orders;
+        assert_eq!((stored.len(), &stored[0]), (MAX_ORDERS, &order(5)));
+    }
+
+    #[test]
+    fn what_could_not_be_asked_does_not_count() {
+        let mut state = registered(1);
+        for _ in 0..10 {
+            let (after, orders) = recover(state, PAID_AT);
+            assert_eq!(orders.len(), 1);
+            state = decide(after, AddressCommand::GiveBack, &Limits::default(), PAID_AT).0;
+        }
     }
 
     #[test]

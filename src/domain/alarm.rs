@@ -36,6 +36,12 @@ pub enum Code {
     OrderFailing,
     /// Stripe's events do not arrive.
     WebhooksMissing,
+    /// Stripe sent an event of a purchase that can't be fulfilled.
+    EventUnfit,
+    /// Stripe refuses our key, or does not know by it what it sent.
+    StripeRefused,
+    /// Nothing can be made up for while a setting is missing.
+    WatchdogIdle,
 }
 
 impl Code {
@@ -49,6 +55,9 @@ impl Code {
             Self::UnknownProduct => "unknown-product",
             Self::OrderFailing => "order-failing",
             Self::WebhooksMissing => "webhooks-missing",
+            Self::EventUnfit => "event-unfit",
+            Self::StripeRefused => "stripe-refused",
+            Self::WatchdogIdle => "watchdog-idle",
         }
     }
 
@@ -72,6 +81,15 @@ impl Code {
             }
             Self::WebhooksMissing => {
                 "Stripe's events did not arrive and were fetched instead. See the webhook endpoint in Stripe's dashboard, and STRIPE_WEBHOOK_SECRET."
+            }
+            Self::EventUnfit => {
+                "Stripe reported a purchase that can't be fulfilled: it has no e-mail address, or a form that is not known. Look it up in Stripe's dashboard, and hand over a link that you get from POST /links."
+            }
+            Self::StripeRefused => {
+                "Stripe refuses our key, or does not know by it what it sent. See STRIPE_API_KEY: its permissions, and whose account it is of."
+            }
+            Self::WatchdogIdle => {
+                "Webhooks that get lost are not made up for, since nobody knows where links would lead. Set PUBLIC_URL and deploy."
             }
         }
     }

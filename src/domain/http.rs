@@ -88,8 +88,34 @@ pub fn network(address: &str) -> Option<String> {
     }
 }
 
+/// Who shares an address, as far as can be told: the IPv4 address, or the first 64 bits of an IPv6 address, since one line
+/// has all the addresses behind those (RFC 4291 §2.5.4).
+#[must_use]
+pub fn household(address: &str) -> String {
+    match address.trim().parse() {
+        Ok(std::net::IpAddr::V6(v6)) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{}/64", std::net::Ipv6Addr::from([a, b, c, d, 0, 0, 0, 0]))
+        }
+        Ok(std::net::IpAddr::V4(v4)) => v4.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_household_has_one_name_however_many_addresses_it_has() {
+        for (address, shown) in [
+            ("203.0.113.77", "203.0.113.77"),
+            ("2001:db8:1234:5678::1", "2001:db8:1234:5678::/64"),
+            ("2001:db8:1234:5678:9abc::2", "2001:db8:1234:5678::/64"),
+            ("somewhere", ""),
+        ] {
+            assert_eq!(household(address), shown, "{address}");
+        }
+    }
+
     #[test]
     fn a_network_names_no_household() {
         for (address, shown) in [

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod mail;
 pub mod order;
 pub mod page;
+pub mod payment;
 pub mod problem;
 pub mod purchase;
 pub mod range;

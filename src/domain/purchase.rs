@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::OrderId;
 use super::keys::SigningKey;
+use super::payment::{Amount, PaymentId};
 use super::settings::ProductId;
 use super::time::Timestamp;
 
@@ -19,7 +20,10 @@ pub struct Purchase {
     /// When it was paid.
     pub purchased_at: Timestamp,
     /// Stripe's payment, by which refunds and disputes will name it. A free purchase has none.
-    pub payment_intent: Option<String>,
+    pub payment_intent: Option<PaymentId>,
+    /// How much was paid, if Stripe said so. An order from before this was noted has none.
+    #[serde(default)]
+    pub amount: Option<Amount>,
 }
 
 /// Somebody who bought. Every text is clean: one line, nothing hidden.
@@ -31,6 +35,21 @@ pub struct Buyer {
     pub organisation: Option<String>,
     /// Where the link goes.
     pub email: String,
+    /// Two letters (ISO 3166-1 alpha-2), if Stripe knows. An order from before this was noted has none.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// The numbers that they gave for the tax. An order from before this was noted has none.
+    #[serde(default)]
+    pub tax_ids: Vec<TaxId>,
+}
+
+/// A number that a tax office gave, such as a VAT identification number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxId {
+    /// Stripe's name for its kind, such as `eu_vat`.
+    pub kind: String,
+    /// The number.
+    pub value: String,
 }
 
 impl Buyer {
@@ -109,6 +128,8 @@ mod tests {
             name: owned(name),
             organisation: owned(organisation),
             email: "a@b.example".to_owned(),
+            country: None,
+            tax_ids: Vec::new(),
         }
     }
 

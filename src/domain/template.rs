@@ -72,6 +72,14 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/pages/renewed.html"),
     ),
     (
+        "pages/pending.html",
+        include_str!("../../templates/pages/pending.html"),
+    ),
+    (
+        "pages/success.html",
+        include_str!("../../templates/pages/success.html"),
+    ),
+    (
         "pages/storefront.html",
         include_str!("../../templates/pages/storefront.html"),
     ),

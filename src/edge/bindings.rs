@@ -10,12 +10,12 @@ use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestIn
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::order::{Command, Reply};
+use crate::domain::order::{Command, Reply, Tombstone};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::{
     Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
-    Tombstone, Tombstones, Unavailable, Verdict, Verdicts,
+    Tombstones, Unavailable, Verdict, Verdicts,
 };
 
 /// KV's shortest time for which a location may keep what it read, in seconds:
@@ -28,6 +28,9 @@ const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
 
 /// The largest logo, in bytes: it is loaded by every page.
 const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
+
+/// For how long an isolate remembers the logo, in seconds.
+const PICTURE_KEPT_SECS: i64 = 300;
 
 /// The indexes that an isolate keeps take so many bytes at most: an eighth of its memory.
 const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
@@ -51,6 +54,7 @@ struct Remembered {
     archives: HashMap<String, ArchiveInfo>,
     verdicts: VecDeque<(String, Verdict)>,
     texts: HashMap<ProductId, (Timestamp, Texts)>,
+    picture: Option<(Timestamp, String, Vec<u8>)>,
 }
 
 thread_local! {
@@ -79,7 +83,7 @@ pub(super) async fn may_ask(env: &Env, who: String) -> bool {
     limiter
         .limit(who)
         .await
-        .is_ok_and(|outcome| outcome.success)
+        .map_or(true, |outcome| outcome.success)
 }
 
 /// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
@@ -175,8 +179,27 @@ impl ArchiveBucket {
         }
     }
 
-    /// A small picture, if there is one under this key.
-    pub(super) async fn picture(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+    /// A small picture, if there is one under this key. This isolate remembers it for a while: every page shows it.
+    pub(super) async fn picture(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        let fresh = |(kept_at, known, _): &&(Timestamp, String, Vec<u8>)| {
+            known == key && now.secs_since(*kept_at) < PICTURE_KEPT_SECS
+        };
+        let known = REMEMBERED.with_borrow(|known| known.picture.as_ref().filter(fresh).cloned());
+        if let Some((_, _, bytes)) = known {
+            return Ok(Some(bytes));
+        }
+        let bytes = self.read_picture(key).await?;
+        REMEMBERED.with_borrow_mut(|known| {
+            known.picture = bytes.clone().map(|bytes| (now, key.to_owned(), bytes));
+        });
+        Ok(bytes)
+    }
+
+    async fn read_picture(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
         let failed = |error: worker::Error| unavailable("ARCHIVES", &error);
         let Some(object) = self.0.get(key).execute().await.map_err(failed)? else {
             return Ok(None);

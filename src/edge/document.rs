@@ -17,6 +17,8 @@ use crate::flow::ports::Unavailable;
 pub(super) enum Role {
     /// The referee over a purchase.
     Order,
+    /// Where refunds and disputes wait for their order.
+    Payment,
     /// An e-mail address, and its orders.
     Address,
     /// What the operator is to be told.
@@ -27,6 +29,7 @@ impl Role {
     fn table(self) -> &'static str {
         match self {
             Self::Order => "purchase",
+            Self::Payment => "payment",
             Self::Address => "address",
             Self::Operator => "alarms",
         }
@@ -60,8 +63,7 @@ pub(super) fn store<T: Serialize>(
 
 const TRAIL: &str = "delivery";
 
-/// Adds to the audit trail: a row per stream, in the order in which they began. In one turn with what it is about,
-/// so that the one is never stored without the other.
+/// Adds to the audit trail: a row per stream, in the order in which they began.
 pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<(), Unavailable> {
     let stream = || vec![note.stream().as_str().into()];
     let query = format!("SELECT json FROM {TRAIL} WHERE stream = ?");
@@ -129,6 +131,15 @@ fn write(
     let sql = state.storage().sql();
     sql.exec(create, None)
         .and_then(|_| sql.exec(put, values))
+        .map(|_| ())
+        .map_err(|error| bindings::unavailable("storage", &error))
+}
+
+/// Removes it, so that the object is as if it had never been.
+pub(super) fn remove(state: &State, role: Role) -> Result<(), Unavailable> {
+    let drop = format!("DROP TABLE IF EXISTS {}", role.table());
+    let removed = state.storage().sql().exec(&drop, None);
+    removed
         .map(|_| ())
         .map_err(|error| bindings::unavailable("storage", &error))
 }

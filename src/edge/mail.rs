@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{AbortSignal, Delay, Env, Fetch, Method, RequestInit, RequestRedirect, Response};
 
+use super::bindings;
 use super::dev::DevOutbox;
 use crate::domain::mail::{Answer, Mail, Outcome, Request, cloudflare, postmark, resend};
 use crate::domain::settings::{MailProvider, MailSettings};
@@ -29,6 +30,14 @@ pub(super) struct ConfiguredMailer<'a> {
 
 impl Mailer for ConfiguredMailer<'_> {
     async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome {
+        let outcome = self.ask(mail, idempotency_key, now).await;
+        // `now` is in whole seconds: the second that has begun counts as well.
+        outcome.after(bindings::now().plus_secs(1).secs_since(now))
+    }
+}
+
+impl ConfiguredMailer<'_> {
+    async fn ask(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome {
         match &self.settings.provider {
             MailProvider::Resend { api_key, origin } => {
                 let request = resend::request(origin, api_key, mail, idempotency_key);

@@ -10,14 +10,19 @@ use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::document::{self, Role};
 use super::mail::ConfiguredMailer;
 use super::operator_object::{self, OperatorAlarm, OperatorObject};
+use super::payment_object::{self, PaymentStorage};
+use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
-use crate::domain::order::{self, Command, Link, Note, Reply};
+use crate::domain::mail::Schedule;
+use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
+use crate::flow::errands::{self, Done};
 use crate::flow::failure::Failure;
 use crate::flow::outbox::Outbox;
-use crate::flow::ports::{Referee, Unavailable, Work};
+use crate::flow::ports::{Operator as _, Referee, Unavailable, Work};
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -44,12 +49,19 @@ impl DurableObject for Order {
         let body = request.text().await?;
         match request.path().as_str() {
             "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
+            payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
             "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;
-                // A purchase that is recorded again sets its alarm again: should one ever be lost, this heals it.
-                let heals = matches!(command, Command::Record { .. });
+                // Whoever asks again sets the alarm again: should one ever be lost, this heals it.
+                let heals = matches!(
+                    command,
+                    Command::Record { .. }
+                        | Command::Issue { .. }
+                        | Command::Renew { .. }
+                        | Command::Recover { .. }
+                );
                 let (reply, changed) = self
                     .decide_and_store(&command, bindings::now())
                     .map_err(in_runtime_words)?;
@@ -62,36 +74,21 @@ impl DurableObject for Order {
     }
 
     /// Never fails: the platform would try six times and then give up for good. Whatever went wrong, the
-    /// alarm is set again, also if the order can't be read right now.
+    /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
+    /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
-        match self.operator().is_one() {
-            Ok(true) => return self.operator().alarm().await,
-            Ok(false) => {}
-            // Whichever it is, it can't be read: later.
-            Err(error) => {
-                log_line(&serde_json::json!({ "alarm": "object", "detail": error.0 }));
-                self.state
-                    .storage()
-                    .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
-                    .await?;
-                return Response::empty();
-            }
+        let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
+        let pause_secs = Schedule::new(speedup).pause_secs(1);
+        if let Err(error) = self
+            .state
+            .storage()
+            .set_alarm(pause_secs.saturating_mul(1_000))
+            .await
+        {
+            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
         }
-        let pause_secs = match self.run_outbox().await {
-            Ok(()) => 0,
-            Err(failure) => {
-                let (code, detail) = (failure.problem().code, failure.log_detail());
-                log_line(&serde_json::json!({ "alarm": "order", "code": code, "detail": detail }));
-                match failure {
-                    Failure::Settings(_) => SETTINGS_PAUSE_SECS,
-                    // The order knows itself when to try again.
-                    Failure::MailNotSent(_) => 0,
-                    _ => ALARM_PAUSE_SECS,
-                }
-            }
-        };
-        if let Err(error) = self.set_alarm(pause_secs).await {
-            log_line(&serde_json::json!({ "alarm": "order", "detail": error.to_string() }));
+        if let Err(error) = self.ring().await {
+            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
             self.state
                 .storage()
                 .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
@@ -112,7 +109,7 @@ impl Referee for Order {
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
-    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Ended>, Unavailable> {
         let limits = self.limits()?;
         Ok(self
             .load()?
@@ -142,8 +139,63 @@ impl Order {
         }
     }
 
+    /// Does what is due, as the order, the payment, or the operator's book that this object is, and sets the alarm again.
+    async fn ring(&self) -> Result<()> {
+        if self.operator().is_one().map_err(in_runtime_words)? {
+            return self.operator().alarm().await.map(|_| ());
+        }
+        if self.load().map_err(in_runtime_words)?.is_none() {
+            let payment = PaymentStorage(&self.state);
+            if let Some(known) = payment.load().map_err(in_runtime_words)? {
+                let rung = payment.ring(&self.env, &known).await;
+                let pause_secs = self.pause_after("payment", rung).await;
+                return payment.set_alarm(pause_secs).await;
+            }
+        }
+        let rung = self.run_outbox().await;
+        let pause_secs = self.pause_after("order", rung).await;
+        self.set_alarm(pause_secs).await
+    }
+
+    /// Logs what failed, tells the operator what won't pass by itself, and says how long to wait.
+    async fn pause_after(&self, what: &str, rung: std::result::Result<(), Failure>) -> i64 {
+        let Err(failure) = rung else {
+            return 0;
+        };
+        let (code, detail) = (failure.problem().code, failure.log_detail());
+        log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
+        if let Some(cause) = failure.cause().or_else(|| self.stuck(&failure)) {
+            // Should that fail, the cause will be there again at the next attempt.
+            let _ = OperatorAlarm(&self.env).raise(cause).await;
+        }
+        match failure {
+            Failure::Settings(_) => SETTINGS_PAUSE_SECS,
+            // The order knows itself when to try again.
+            Failure::MailNotSent(_) => 0,
+            _ => ALARM_PAUSE_SECS,
+        }
+    }
+
+    /// What the operator is told of an order whose errands fail and fail, and its mail with them.
+    fn stuck(&self, failure: &Failure) -> Option<Cause> {
+        let order = self.load().ok().flatten()?;
+        let detail = failure.log_detail().unwrap_or_default();
+        let name = order.purchase.order.as_str();
+        let stuck = order.stripe.is_stuck();
+        stuck.then(|| Cause::new(Code::OrderFailing, name, &detail))
+    }
+
+    /// First what is to be told or asked, then the mail: so none goes out for what was given back, or is not known.
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
+        let objects = OrderObjects(&self.env);
+        let stripe = StripeHttp(&settings.stripe);
+        let now = bindings::now();
+        let done = errands::run(&settings, self, &objects, &stripe, &SystemRandom, now).await?;
+        if done == Done::Forgotten {
+            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+            return Ok(());
+        }
         let links = self
             .env
             .kv("LINKS")
@@ -157,7 +209,7 @@ impl Order {
             referee: self,
             mailer: &mailer,
             kv: &LinksKv(links?),
-            addresses: &OrderObjects(&self.env),
+            addresses: &objects,
             operator: &OperatorAlarm(&self.env),
             random: &SystemRandom,
         };
@@ -172,6 +224,10 @@ impl Order {
     ) -> std::result::Result<(Reply, bool), Unavailable> {
         let before = self.load()?;
         let (after, reply) = order::decide(before.clone(), command.clone(), self.limits()?, now);
+        if before.is_some() && after.is_none() {
+            document::remove(&self.state, Role::Order)?;
+            return Ok((reply, true));
+        }
         let note = after
             .as_ref()
             .and_then(|order| Note::of(command, order, &reply, now));
@@ -179,8 +235,11 @@ impl Order {
         if let Some(order) = &changed {
             document::store(&self.state, Role::Order, order)?;
         }
-        if let Some(note) = note {
-            document::add_to_trail(&self.state, note, now)?;
+        // The decision is stored, and must be answered: a stream that nobody knows to have begun would never end.
+        if let Some(Err(Unavailable(detail))) =
+            note.map(|note| document::add_to_trail(&self.state, note, now))
+        {
+            log_line(&serde_json::json!({ "trail": "not written", "detail": detail }));
         }
         Ok((reply, changed.is_some()))
     }
@@ -223,7 +282,7 @@ impl Order {
     /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
         let Some(order) = self.load().map_err(in_runtime_words)? else {
-            return Ok(());
+            return self.state.storage().delete_alarm().await;
         };
         let now = bindings::now();
         let kv_pause_secs = if pause_secs > 0 {
@@ -238,7 +297,9 @@ impl Order {
         let kv = order
             .kv_due_at(limits)
             .map(|at| at.max(now.plus_secs(kv_pause_secs)));
-        match mail.into_iter().chain(kv).min() {
+        let errand = order.stripe.due_at();
+        let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
+        match errand.into_iter().chain(mail).chain(kv).min() {
             Some(at) => {
                 let secs = at.secs_since(now).max(0);
                 self.state

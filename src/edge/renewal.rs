@@ -1,17 +1,24 @@
 //! Another link: by the button on the page of an old one, or by the address.
 
+use std::time::Duration;
+
 use serde::Deserialize;
-use worker::{Context, Response};
+use worker::{Context, Delay, Response};
 
 use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
 use super::request::{Call, MAX_FORM_BYTES, body, form_field, header, only, runtime};
 use crate::domain::address::AddressId;
+use crate::domain::http::{household, percent_encode};
 use crate::domain::jwt::JwtError;
 use crate::domain::page;
 use crate::domain::settings::Settings;
 use crate::flow::failure::Failure;
 use crate::flow::renewal::{self, Renewed};
+
+/// An address is looked up so long after it was asked for: by then the answer is out. What is done for an address
+/// that we know would delay it else, and that can be measured.
+const ANSWER_IS_OUT_AFTER: Duration = Duration::from_millis(250);
 
 /// `POST /renew`, form field `token`: see [`renewal::renew`].
 pub(super) async fn renew(
@@ -27,10 +34,7 @@ pub(super) async fn renew(
     let orders = OrderObjects(call.env);
     match renewal::renew(settings, &orders, &SystemRandom, &token, bindings::now()).await? {
         Renewed::StillGood => {
-            let location = format!(
-                "/download?token={}",
-                crate::domain::http::percent_encode(&token)
-            );
+            let location = format!("/download?token={}", percent_encode(&token));
             answer::see_other(call.asked, &location).map_err(runtime)
         }
         Renewed::WillMail { to } => {
@@ -59,8 +63,10 @@ pub(super) async fn recover(call: &mut Call<'_>, settings: &Settings) -> Result<
         let raw = typed_address(call).await?;
         let address = renewal::address_in(&raw)?;
         let place = header(&call.request, "CF-Connecting-IP").unwrap_or_default();
-        if !bindings::may_ask(call.env, format!("recover {place}")).await {
-            return Err(Failure::TooManyAsk);
+        for who in [household(&place), address.as_str().to_owned()] {
+            if !bindings::may_ask(call.env, format!("recover {who}")).await {
+                return Err(Failure::TooManyAsk);
+            }
         }
         later(call.ctx, call.env.clone(), address);
         if !call.asked.wants_page {
@@ -94,6 +100,7 @@ async fn typed_address(call: &mut Call<'_>) -> Result<String, Failure> {
 /// Looks the address up once the answer is out.
 fn later(ctx: &Context, env: worker::Env, address: AddressId) {
     ctx.wait_until(async move {
+        Delay::from(ANSWER_IS_OUT_AFTER).await;
         let orders = OrderObjects(&env);
         let recovered = match env.kv("LINKS") {
             Ok(kv) => {

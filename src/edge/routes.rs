@@ -7,7 +7,8 @@ use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
 use super::download::{self, Adapters};
 use super::renewal;
-use super::request::{self, Call, body, header, only, request_id, runtime, wants_page};
+use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
+use super::success;
 use crate::domain::id::OrderId;
 use crate::domain::page;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
@@ -154,7 +155,10 @@ impl Route {
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
             Self::Links | Self::Revoke => links(call, &settings, self).await,
-            Self::Page => download::page(call, &settings, token).await,
+            Self::Page => match query(&call.url, "session_id") {
+                Some(session_id) => success::page(call, &settings, &session_id).await,
+                None => download::page(call, &settings, token).await,
+            },
             Self::Copy => download::copy(call, &settings).await,
             Self::Renew => renewal::renew(call, &settings, token).await,
             Self::Recover => renewal::recover(call, &settings).await,
@@ -182,9 +186,11 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
             body: &body,
             origin: &origin,
         };
+        let objects = OrderObjects(call.env);
         webhook::receive(
             settings,
-            &OrderObjects(call.env),
+            &objects,
+            &objects,
             &SystemRandom,
             request,
             bindings::now(),
@@ -195,6 +201,7 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
         Ok(received) => {
             let (word, note) = match received {
                 Received::Recorded => ("recorded", "recorded"),
+                Received::Noted => ("noted", "noted"),
                 Received::Known => ("known", "known"),
                 Received::Ignored(why) => ("ignored", why),
             };
@@ -287,7 +294,7 @@ async fn logo(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
     let adapters = Adapters::of(call.env)?;
     let bytes = adapters
         .archives
-        .picture(&logo.key)
+        .picture(&logo.key, bindings::now())
         .await?
         .ok_or(Failure::NotFound)?;
     answer::picture(call.asked, logo.media_type, bytes).map_err(runtime)

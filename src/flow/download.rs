@@ -9,7 +9,7 @@ use crate::domain::copy::{self, Texts};
 use crate::domain::http::percent_encode;
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::order::{
-    Client, Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing, Trail,
+    Client, Command, LeaseKey, LeaseRefusal, LinkView, Reply, Request, Standing, Tombstone, Trail,
 };
 use crate::domain::page;
 use crate::domain::settings::{Product, ProductId, Settings};
@@ -19,8 +19,7 @@ use crate::domain::zip::{ArchiveIndex, IndexReader, Plan, Rejection};
 
 use super::failure::Failure;
 use super::ports::{
-    ArchiveInfo, Archives, Memory, Orders, Randomness, Tombstone, Tombstones, Unavailable, Verdict,
-    Verdicts,
+    ArchiveInfo, Archives, Memory, Orders, Randomness, Tombstones, Unavailable, Verdict, Verdicts,
 };
 use super::webhook::unexpected;
 
@@ -290,18 +289,26 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
     /// KV's no is final. Its silence is none, and neither is an answer that takes too long, a failure, or a yes: the order
     /// knows, and KV only spares it work.
     async fn refuse_ended(&self, jti: &RandomId) -> Result<(), Failure> {
-        let (answer, patience) = (self.kv.find(jti), self.kv.patience());
-        let answer = match select(pin!(answer), pin!(patience)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => Ok(None),
-        };
-        match answer {
-            Ok(Some(Tombstone::Used { at, replaceable })) => {
+        match self
+            .heard_of_kv(self.kv.find(jti))
+            .await
+            .and_then(Result::ok)
+            .flatten()
+        {
+            Some(Tombstone::Used { at, replaceable }) => {
                 Err(Failure::Standing(Standing::Used { at, replaceable }))
             }
-            Ok(Some(Tombstone::Superseded)) => Err(Failure::Standing(Standing::Superseded)),
-            Ok(Some(Tombstone::Revoked)) => Err(Failure::Standing(Standing::Revoked)),
-            Ok(None) | Err(_) => Ok(()),
+            Some(Tombstone::Superseded) => Err(Failure::Standing(Standing::Superseded)),
+            Some(Tombstone::Revoked) => Err(Failure::Standing(Standing::Revoked)),
+            None => Ok(()),
+        }
+    }
+
+    /// What KV says, unless it takes so long that nobody is to wait for it.
+    async fn heard_of_kv<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        match select(pin!(answer), pin!(self.kv.patience())).await {
+            Either::Left((answer, _)) => Some(answer),
+            Either::Right(_) => None,
         }
     }
 
@@ -395,7 +402,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
 
     /// The verdict that was kept, or a new one. Without KV it is found out each time, which costs a read.
     async fn judge(&self, product: &Product, info: &ArchiveInfo) -> Result<Verdict, Failure> {
-        if let Ok(Some(verdict)) = self.kv.verdict_on(info).await {
+        if let Some(Ok(Some(verdict))) = self.heard_of_kv(self.kv.verdict_on(info)).await {
             return Ok(verdict);
         }
         let verdict = match self.read_index(product, info).await? {
@@ -408,7 +415,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             }
             Err(rejection) => Verdict::Unfit(rejection.to_string()),
         };
-        let _ = self.kv.keep(info, &verdict).await;
+        let _ = self.heard_of_kv(self.kv.keep(info, &verdict)).await;
         Ok(verdict)
     }
 

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, in words of the trade, and the one map to HTTP.
 
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::jwt::JwtError;
 use crate::domain::order::{LeaseRefusal, Standing};
 use crate::domain::problem::{Offer, Problem};
@@ -8,7 +9,8 @@ use crate::domain::stripe::{EventError, SignatureError};
 use crate::domain::template::TemplateError;
 use crate::domain::zip::PlanError;
 
-use super::ports::{ReadError, Unavailable};
+use super::ports::{ApiError, ReadError, Unavailable};
+use super::success::{CheckoutRefusal, no_answer};
 
 /// Why a request was not fulfilled.
 #[derive(Debug)]
@@ -37,6 +39,11 @@ pub enum Failure {
     Link(JwtError),
     /// The link is ours, and does not work (now).
     Standing(Standing),
+    /// The link is not replaced while a download by it runs.
+    StillRuns {
+        /// For so many seconds more at most, if nothing is heard of it.
+        retry_after_secs: i64,
+    },
     /// Too many requests of one kind from one place.
     TooManyAsk,
     /// The lease is none of ours.
@@ -45,6 +52,14 @@ pub enum Failure {
     Refused(LeaseRefusal),
     /// The order that a signed link names is not there.
     OrderMissing,
+    /// Stripe does not know a session of which it sent an event.
+    SessionMissing,
+    /// There is nothing to show to somebody who comes from a checkout.
+    Checkout(CheckoutRefusal),
+    /// Nobody asked, so nobody said where links lead.
+    NoPublicUrl,
+    /// Stripe does not take our key.
+    StripeRefused(String),
     /// The product is not for sale any more.
     ProductMissing(ProductId),
     /// There is no archive under the product's key.
@@ -82,7 +97,7 @@ impl Failure {
             Self::BadRequest(what) => Problem::new(400, "bad-request", "Bad request", what.clone()),
             Self::Conflict(what) => Problem::new(409, "conflict", "Conflict", what.clone()),
             Self::NoSuchOrder => {
-                Problem::new(404, "no-such-order", "No such order", "No order, or no item of it, has that name.")
+                Problem::new(404, "no-such-order", "No such order", "No order, or no item of it, has that name. A link that was made this minute is found by its `session_id` or `reference`.")
             }
             Self::NotFound => Problem::new(404, "not-found", "Nothing here", "There is no page at this address.")
                 .next("Open the link in your mail again; it should be copied whole."),
@@ -97,14 +112,30 @@ impl Failure {
             )
             .next("Open the link in your mail again, or copy it from there, from https to its very end.")
             .offer(Offer::Recover),
+            Self::StillRuns { retry_after_secs } => Problem::new(
+                409,
+                "still-runs",
+                "A download still runs",
+                "By this link somebody is downloading right now, so it is left as it is.",
+            )
+            .next(format!(
+                "Go on there. If it stopped, ask for another link in about {}.",
+                in_words(*retry_after_secs)
+            ))
+            .retry_after(*retry_after_secs)
+            .offer(Offer::LookAgain),
             Self::TooManyAsk => Problem::new(429, "too-many-requests", "Too many at once", "This was asked for too often in a minute.")
                 .next("Wait a minute, then try again.")
                 .retry_after(60),
             Self::Standing(standing) => standing_problem(*standing),
             Self::Lease(_) => back_to_the_link(404, "unknown-lease", "That address does not work by itself."),
             Self::Refused(refusal) => lease_problem(*refusal),
+            Self::Checkout(refusal) => refusal.problem(),
+            Self::StripeRefused(_) => no_answer(),
             Self::ArchiveChanged(_) => not_now("new-version", "A new version came out this minute.").retry_after(5),
             Self::ProductMissing(_)
+            | Self::SessionMissing
+            | Self::NoPublicUrl
             | Self::ArchiveMissing(_)
             | Self::Archive(..)
             | Self::Plan(..)
@@ -120,6 +151,12 @@ impl Failure {
         match self {
             Self::Settings(errors) => Some(errors.to_string()),
             Self::ProductMissing(id) => Some(format!("product {id} is not in PRODUCTS")),
+            Self::SessionMissing => Some(
+                "Stripe knows no such session: is STRIPE_API_KEY of the account that sends the events?".to_owned(),
+            ),
+            Self::NoPublicUrl => {
+                Some("PUBLIC_URL is not set, so what is missing can't be mailed".to_owned())
+            }
             Self::ArchiveMissing(id) => {
                 Some(format!("product {id}: nothing under its key in ARCHIVES"))
             }
@@ -129,7 +166,10 @@ impl Failure {
             Self::Archive(id, why) => Some(format!("product {id}: {why}")),
             Self::Plan(id, error) => Some(format!("product {id}: {error}")),
             Self::Template(error) => Some(error.to_string()),
-            Self::Unavailable(Unavailable(text)) | Self::MailNotSent(text) => Some(text.clone()),
+            Self::Unavailable(Unavailable(text))
+            | Self::MailNotSent(text)
+            | Self::StripeRefused(text)
+            | Self::Checkout(CheckoutRefusal::NoAnswer(text)) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
             Self::Event(why) => Some(format!("{why:?}")),
@@ -140,12 +180,35 @@ impl Failure {
         }
     }
 
+    /// What the operator has to mend, if it is about Stripe. An order's own troubles its alarm tells.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        let (code, subject) = match self {
+            Self::StripeRefused(_) | Self::SessionMissing => {
+                (Code::StripeRefused, "STRIPE_API_KEY")
+            }
+            Self::NoPublicUrl => (Code::WatchdogIdle, "PUBLIC_URL"),
+            _ => return None,
+        };
+        let detail = self.log_detail().unwrap_or_default();
+        Some(Cause::new(code, subject, &detail))
+    }
+
     /// An archive's read that failed, as a failure of its product.
     #[must_use]
     pub fn reading(product: &ProductId, error: ReadError) -> Self {
         match error {
             ReadError::Changed => Self::ArchiveChanged(product.clone()),
             ReadError::Unavailable(text) => Self::Unavailable(Unavailable(text)),
+        }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Refused(why) => Self::StripeRefused(why),
+            ApiError::Unavailable(why) => Self::Unavailable(Unavailable(why)),
         }
     }
 }
@@ -227,9 +290,9 @@ fn standing_problem(standing: Standing) -> Problem {
             410,
             "superseded",
             "There is a newer link",
-            "We have sent you another link since, to the address that you bought with.",
+            "Another link has taken the place of this one.",
         )
-        .next("Use the newest one. If you can't find it, have it mailed again.")
+        .next("Use the newest one that we sent you. If you can't find it, have it mailed again.")
         .offer(Offer::Recover),
         Standing::Revoked => Problem::new(
             410,
@@ -266,19 +329,17 @@ fn lease_problem(refusal: LeaseRefusal) -> Problem {
             "Your browser sent no cookie",
             "Your link is good for one browser, and a cookie is how we know yours again. It says nothing else.",
         )
-        .next("Allow cookies for this site, open the link in your mail again, and press the button there."),
+        .next("Allow cookies for this site, wait a minute, then open the link in your mail again and press the button there."),
         LeaseRefusal::Over => back_to_the_link(
             410,
             "lease-over",
             "This download is over, or goes on elsewhere.",
         ),
-        LeaseRefusal::TooManyRequests => Problem::new(
+        LeaseRefusal::TooManyRequests => back_to_the_link(
             429,
             "too-many-requests",
-            "Too many tries",
             "This download was started more often than a download needs.",
-        )
-        .next("Write to us, and we send you another link."),
+        ),
     }
 }
 
@@ -342,6 +403,9 @@ mod tests {
             Failure::Event(EventError::NoEmail),
             Failure::TooLarge,
             Failure::TooManyAsk,
+            Failure::StillRuns {
+                retry_after_secs: 60,
+            },
             Failure::Unauthorized,
             Failure::NotFound,
             Failure::Link(JwtError::Signature),

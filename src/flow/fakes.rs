@@ -1,25 +1,34 @@
 //! The world as the tests have it: it forgets nothing, and fails when told to.
 
+mod mail;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::ops::Range;
 
+pub(super) use mail::{FakeAlarmBook, FakeMailer, FakeOperator};
+
 use super::download::World;
+use super::errands::Done;
 use super::failure::Failure;
 use super::outbox::Outbox;
 use super::ports::{
-    Addresses, AlarmBook, ArchiveInfo, Archives, KnownAddresses, Mailer, Memory, Operator, Orders,
-    Randomness, ReadError, Referee, Tombstone, Tombstones, Unavailable, Verdict, Verdicts, Work,
+    Addresses, ArchiveInfo, Archives, KnownAddresses, Memory, Orders, Randomness, ReadError,
+    Referee, Tombstones, Unavailable, Verdict, Verdicts, Work,
 };
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
-use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Delivery, Link, Note, Order, Reply, decide, fixtures};
+use crate::domain::order::{
+    Command, Delivery, Ended, Link, Note, Order, Reply, Tombstone, decide, fixtures,
+};
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
+
+mod stripe;
+
+pub(super) use stripe::{FakeNotebook, FakePayments, FakeStripe};
 
 /// How something fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +146,8 @@ impl Referee for OnlyOrder<'_> {
         if self.dies_at.is_some_and(|dies_at| at >= dies_at) {
             return Err(broken());
         }
-        let name = self.orders.only().purchase.order.as_str().to_owned();
+        let name = self.orders.orders.borrow().keys().next().cloned();
+        let name = name.unwrap_or_else(|| "cs_test_gone".to_owned());
         Ok(self.orders.decide(&name, &command, now))
     }
 
@@ -149,7 +159,7 @@ impl Referee for OnlyOrder<'_> {
         )))
     }
 
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable> {
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Ended>, Unavailable> {
         Ok(self
             .orders
             .only()
@@ -235,14 +245,22 @@ pub(super) struct FakeKv {
     pub slow: Cell<bool>,
 }
 
-impl Tombstones for FakeKv {
-    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+impl FakeKv {
+    async fn answers(&self) -> Result<(), Unavailable> {
         if self.slow.get() {
             std::future::pending::<()>().await;
         }
         if self.down.get() {
-            return Err(broken());
+            Err(broken())
+        } else {
+            Ok(())
         }
+    }
+}
+
+impl Tombstones for FakeKv {
+    async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
+        self.answers().await?;
         Ok(self
             .buried
             .borrow()
@@ -257,9 +275,7 @@ impl Tombstones for FakeKv {
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.orders.borrow().get(jti.as_str()).cloned())
     }
 
@@ -269,9 +285,7 @@ impl Tombstones for FakeKv {
         order: &OrderId,
         _ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.orders
             .borrow_mut()
             .insert(jti.as_str().to_owned(), order.clone());
@@ -284,9 +298,7 @@ impl Tombstones for FakeKv {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.buried
             .borrow_mut()
             .insert(jti.as_str().to_owned(), (tombstone, ttl_secs));
@@ -296,16 +308,12 @@ impl Tombstones for FakeKv {
 
 impl KnownAddresses for FakeKv {
     async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.addresses.borrow().contains(address.as_str()))
     }
 
     async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.addresses
             .borrow_mut()
             .insert(address.as_str().to_owned());
@@ -315,116 +323,16 @@ impl KnownAddresses for FakeKv {
 
 impl Verdicts for FakeKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         Ok(self.verdicts.borrow().get(&info.etag).cloned())
     }
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
-        if self.down.get() {
-            return Err(broken());
-        }
+        self.answers().await?;
         self.verdicts
             .borrow_mut()
             .insert(info.etag.clone(), verdict.clone());
         Ok(())
-    }
-}
-
-/// A provider that takes a mail of the same key once, as Resend does.
-#[derive(Default)]
-pub(super) struct FakeMailer {
-    pub sent: RefCell<BTreeMap<String, Mail>>,
-    pub calls: Cell<u32>,
-    pub faults: RefCell<VecDeque<Fault>>,
-    /// What it says to everything, sending nothing.
-    pub answer: RefCell<Option<Outcome>>,
-}
-
-impl Mailer for FakeMailer {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
-        self.calls.set(self.calls.get() + 1);
-        if let Some(outcome) = &*self.answer.borrow() {
-            return outcome.clone();
-        }
-        let fault = self.faults.borrow_mut().pop_front();
-        if fault == Some(Fault::NotDone) {
-            return Outcome::no_answer("broken on purpose");
-        }
-        let mut sent = self.sent.borrow_mut();
-        let known = sent
-            .entry(idempotency_key.to_owned())
-            .or_insert_with(|| mail.clone());
-        assert_eq!(known, mail, "the same key with another body");
-        if fault.is_some() {
-            Outcome::no_answer("broken on purpose")
-        } else {
-            Outcome::Sent
-        }
-    }
-}
-
-/// The operator, who hears everything unless told not to.
-#[derive(Default)]
-pub(super) struct FakeOperator {
-    pub heard: RefCell<Vec<Cause>>,
-    pub faults: RefCell<VecDeque<Fault>>,
-}
-
-impl FakeOperator {
-    pub(super) fn codes(&self) -> Vec<&'static str> {
-        self.heard
-            .borrow()
-            .iter()
-            .map(|cause| cause.code.as_str())
-            .collect()
-    }
-}
-
-impl Operator for FakeOperator {
-    async fn raise(&self, cause: Cause) -> Result<(), Unavailable> {
-        let fault = self.faults.borrow_mut().pop_front();
-        let mut heard = self.heard.borrow_mut();
-        if fault != Some(Fault::NotDone) && !heard.contains(&cause) {
-            heard.push(cause);
-        }
-        fault.map_or(Ok(()), |_| Err(broken()))
-    }
-}
-
-/// The operator's alarms.
-#[derive(Default)]
-pub(super) struct FakeAlarmBook {
-    alarms: RefCell<Alarms>,
-    not_before: Cell<Option<Timestamp>>,
-    pub updates: Cell<u32>,
-    /// Storage fails at this update, counted from 0: the object died.
-    pub dies_at: Cell<Option<u32>>,
-}
-
-impl FakeAlarmBook {
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let due_at = self.alarms.borrow().due_at();
-        due_at.map(|at| {
-            self.not_before
-                .get()
-                .map_or(at, |earliest| earliest.max(at))
-        })
-    }
-
-    pub(super) fn wait_until(&self, at: Timestamp) {
-        self.not_before.set(Some(at));
-    }
-}
-
-impl AlarmBook for FakeAlarmBook {
-    fn update<T>(&self, change: impl FnOnce(&mut Alarms) -> T) -> Result<T, Unavailable> {
-        let at = self.updates.replace(self.updates.get() + 1);
-        if self.dies_at.get() == Some(at) {
-            return Err(broken());
-        }
-        Ok(change(&mut self.alarms.borrow_mut()))
     }
 }
 
@@ -471,12 +379,12 @@ impl Memory for FakeMemory {
 
 /// Bytes that are new each time.
 #[derive(Default)]
-pub(super) struct Counter(Cell<u8>);
+pub(super) struct Counter(Cell<u128>);
 
 impl Randomness for Counter {
     fn draw(&self) -> RandomBytes {
         self.0.set(self.0.get() + 1);
-        [self.0.get(); 16]
+        self.0.get().to_be_bytes()
     }
 }
 
@@ -488,6 +396,8 @@ pub(super) struct Town {
     pub kv: FakeKv,
     pub memory: FakeMemory,
     pub mailer: FakeMailer,
+    pub payments: FakePayments,
+    pub stripe: FakeStripe,
     pub operator: FakeOperator,
     pub random: Counter,
 }
@@ -507,6 +417,8 @@ impl Town {
             kv: FakeKv::default(),
             memory: FakeMemory::default(),
             mailer: FakeMailer::default(),
+            payments: FakePayments::default(),
+            stripe: FakeStripe::default(),
             operator: FakeOperator::default(),
             random: Counter::default(),
         }
@@ -533,6 +445,9 @@ impl Town {
             dies_at,
             decisions: Cell::new(0),
         };
+        if self.run_errands(&referee)? == Done::Forgotten {
+            return Ok(());
+        }
         let outbox = Outbox {
             settings: &self.settings,
             referee: &referee,

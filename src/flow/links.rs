@@ -93,6 +93,7 @@ pub async fn issue(
     let command = Command::Issue { product, jti };
     match orders.ask(&order, command).await? {
         Reply::Issued(view) => issued(settings, &view),
+        Reply::StillRuns { retry_after_secs } => Err(Failure::StillRuns { retry_after_secs }),
         Reply::Unknown | Reply::NoSuchItem => Err(Failure::NoSuchOrder),
         other => Err(unexpected(&other)),
     }
@@ -178,7 +179,20 @@ pub struct IssueRequest<'a> {
 /// # Errors
 /// The token can't be made, which its claims never cause.
 pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError> {
-    let token = LinkClaims::new(
+    let token = link_token(settings, link)?;
+    let origin = link_origin(settings, link);
+    Ok(format!(
+        "{origin}/download?token={}",
+        percent_encode(&token)
+    ))
+}
+
+/// The token of a link.
+///
+/// # Errors
+/// As [`link_url`].
+pub(super) fn link_token(settings: &Settings, link: &LinkView) -> Result<String, JwtError> {
+    LinkClaims::new(
         link.order.clone(),
         link.buyer.email.clone(),
         link.product.clone(),
@@ -186,13 +200,13 @@ pub fn link_url(settings: &Settings, link: &LinkView) -> Result<String, JwtError
         link.issued_at,
         link.expires_at,
     )
-    .sign(&settings.link_keys)?;
-    // What is set now leads where the shop is now, also for orders from before.
-    let origin = settings.public_url.as_deref().unwrap_or(&link.origin);
-    Ok(format!(
-        "{origin}/download?token={}",
-        percent_encode(&token)
-    ))
+    .sign(&settings.link_keys)
+}
+
+/// Where a link leads. What is set now leads where the shop is now, also for orders from before.
+#[must_use]
+pub fn link_origin<'a>(settings: &'a Settings, link: &'a LinkView) -> &'a str {
+    settings.public_url.as_deref().unwrap_or(&link.origin)
 }
 
 fn issued(settings: &Settings, link: &LinkView) -> Result<IssuedLink, Failure> {
@@ -275,8 +289,11 @@ fn elsewhere(settings: &Settings, request: &Request, now: Timestamp) -> Result<P
             name: text::clean_option(request.name.as_deref()),
             organisation: text::clean_option(request.organisation.as_deref()),
             email,
+            country: None,
+            tax_ids: Vec::new(),
         },
         purchased_at: now,
         payment_intent: None,
+        amount: None,
     })
 }

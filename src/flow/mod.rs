@@ -5,13 +5,16 @@
 
 pub mod alarm;
 pub mod download;
+pub mod errands;
+pub mod events;
 pub mod failure;
 pub mod health;
-
 pub mod links;
 pub mod outbox;
 pub mod ports;
 pub mod renewal;
+pub mod success;
+pub mod watchdog;
 pub mod webhook;
 
 #[cfg(test)]

@@ -4,15 +4,14 @@ use crate::domain::address::AddressCommand;
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::RandomId;
 use crate::domain::mail::{self, Mail, MailItem, Outcome, Schedule};
-use crate::domain::order::{Command, Link, LinkView, Reply};
+use crate::domain::order::{Command, Ended, LinkView, MailReason, Reply};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
-use super::links::link_url;
+use super::links::{link_origin, link_url};
 use super::ports::{
-    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstone, Tombstones,
-    Unavailable,
+    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstones, Unavailable,
 };
 use super::webhook::unexpected;
 
@@ -88,7 +87,7 @@ where
         let mail = match job.mail {
             Some(mail) => mail,
             None => {
-                let mail = compose(self.settings, &job.links)?;
+                let mail = compose(self.settings, job.reason, &job.links)?;
                 self.referee
                     .decide(Command::KeepMail { mail: mail.clone() }, now)?;
                 mail
@@ -166,7 +165,7 @@ where
     }
 }
 
-fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
+fn compose(settings: &Settings, reason: MailReason, links: &[LinkView]) -> Result<Mail, Failure> {
     let items = links
         .iter()
         .map(|link| {
@@ -174,10 +173,16 @@ fn compose(settings: &Settings, links: &[LinkView]) -> Result<Mail, Failure> {
                 .product(&link.product)
                 .ok_or_else(|| Failure::ProductMissing(link.product.clone()))?;
             let url = link_url(settings, link).map_err(Failure::Link)?;
-            Ok(MailItem { product, link, url })
+            let recover_url = format!("{}/recover", link_origin(settings, link));
+            Ok(MailItem {
+                product,
+                link,
+                url,
+                recover_url,
+            })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    mail::compose(&settings.shop, &settings.mail, &items)?
+    mail::compose(&settings.shop, &settings.mail, reason, &items)?
         .ok_or_else(|| Failure::Unavailable(Unavailable("an order without items".to_owned())))
 }
 
@@ -186,19 +191,19 @@ async fn bury_links(
     tombstones: &impl Tombstones,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let mut jtis = Vec::new();
-    for (link, replaceable) in referee.ended_links(now)? {
-        let tombstone = match (link.revoked_at, link.superseded_at, link.delivered_at) {
-            (Some(_), _, _) => Tombstone::Revoked,
-            (None, None, Some(at)) => Tombstone::Used { at, replaceable },
-            _ => Tombstone::Superseded,
-        };
-        let ttl_secs = kept_secs(&link, now);
-        tombstones.bury(&link.jti, tombstone, ttl_secs).await?;
-        jtis.push(link.jti);
+    let links = referee.ended_links(now)?;
+    for Ended {
+        jti,
+        tombstone,
+        expires_at,
+    } in &links
+    {
+        tombstones
+            .bury(jti, *tombstone, kept_secs(*expires_at, now))
+            .await?;
     }
-    if !jtis.is_empty() {
-        referee.decide(Command::Buried { jtis }, now)?;
+    if !links.is_empty() {
+        referee.decide(Command::Buried { links }, now)?;
     }
     Ok(())
 }
@@ -214,7 +219,7 @@ async fn index_links(
     let mut jtis = Vec::new();
     for link in links {
         tombstones
-            .index(&link.jti, &order, kept_secs(&link, now))
+            .index(&link.jti, &order, kept_secs(link.expires_at, now))
             .await?;
         jtis.push(link.jti);
     }
@@ -243,11 +248,8 @@ async fn register(
 }
 
 /// For how long KV keeps what it knows of a link, in seconds.
-fn kept_secs(link: &Link, now: Timestamp) -> u64 {
-    let lives_secs = link
-        .expires_at
-        .plus_secs(TOMBSTONE_MARGIN_SECS)
-        .secs_since(now);
+fn kept_secs(expires_at: Timestamp, now: Timestamp) -> u64 {
+    let lives_secs = expires_at.plus_secs(TOMBSTONE_MARGIN_SECS).secs_since(now);
     u64::try_from(lives_secs)
         .unwrap_or_default()
         .max(MIN_TOMBSTONE_TTL_SECS)

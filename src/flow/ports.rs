@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
+use super::watchdog::Watch;
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Link, MailFailure, Order, Reply};
+use crate::domain::order::{Command, Ended, Link, MailFailure, Order, Reply, Tombstone};
+use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{Limits, ProductId};
+use crate::domain::stripe::Session;
 use crate::domain::time::Timestamp;
 use crate::domain::zip::ArchiveIndex;
 
@@ -40,11 +43,11 @@ pub trait Referee {
     /// Storage failed.
     fn unindexed_links(&self) -> Result<Option<(OrderId, Vec<Link>)>, Unavailable>;
 
-    /// The links that ended and are to be made known; and for each whether the buyer may have it replaced.
+    /// The links that ended and are to be made known.
     ///
     /// # Errors
     /// Storage failed.
-    fn ended_links(&self, now: Timestamp) -> Result<Vec<(Link, bool)>, Unavailable>;
+    fn ended_links(&self, now: Timestamp) -> Result<Vec<Ended>, Unavailable>;
 
     /// What is left to do, if there is an order.
     ///
@@ -110,6 +113,84 @@ pub trait KnownAddresses {
     async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable>;
 }
 
+/// The payments: one place each, where facts are merged and stored before it is answered.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Payments {
+    /// Tells a payment something. After an error it may have heard it or not.
+    async fn tell(
+        &self,
+        payment: &PaymentId,
+        command: PaymentCommand,
+    ) -> Result<PaymentReply, Unavailable>;
+}
+
+/// One payment's own storage: loads and stores whole decisions.
+pub trait Ledger {
+    /// Decides and stores, in one go.
+    ///
+    /// # Errors
+    /// Storage failed, and nothing changed.
+    fn decide(&self, command: PaymentCommand) -> Result<PaymentReply, Unavailable>;
+}
+
+/// Stripe's API: what it says is as true as a signed event, and newer.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait StripeApi {
+    /// This session with all its line items, and its charge; `None` if the key's account has no such session.
+    async fn session(&self, order: &OrderId) -> Result<Option<Session>, ApiError>;
+
+    /// A page of the events that are acted on, newest first.
+    async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError>;
+}
+
+/// Which events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsQuery {
+    /// From this second on.
+    pub from: Timestamp,
+    /// Up to, but without, this second.
+    pub until: Timestamp,
+    /// Those that come after this one in the list.
+    pub after: Option<String>,
+}
+
+/// Some events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventPage {
+    /// As Stripe's JSON.
+    pub events: Vec<serde_json::Value>,
+    /// The last one's id, if more come after it.
+    pub next: Option<String>,
+}
+
+/// What the watchdog notes down. An old page may be read for a while after a new one was written.
+#[expect(
+    async_fn_in_trait,
+    reason = "nothing here crosses threads: a Worker has one"
+)]
+pub trait Notebook {
+    /// How far it got, if it ever ran.
+    async fn read(&self) -> Result<Option<Watch>, Unavailable>;
+
+    /// Notes that down.
+    async fn write(&self, watch: &Watch) -> Result<(), Unavailable>;
+}
+
+/// Why Stripe's API gave no answer. The texts are for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiError {
+    /// It does not take the key, or the key may not do this: the operator has to mend that.
+    Refused(String),
+    /// It did not answer, or not in a way that helps. Later it may.
+    Unavailable(String),
+}
+
 /// Links that can never work again. Eventually consistent: it may say no, and only no.
 #[expect(
     async_fn_in_trait,
@@ -140,23 +221,6 @@ pub trait Tombstones {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable>;
-}
-
-/// Why a link can never work again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tombstone {
-    /// It was delivered.
-    Used {
-        /// When, the last time.
-        at: Timestamp,
-        /// Whether the buyer may have it replaced.
-        replaceable: bool,
-    },
-    /// A newer link took its place.
-    Superseded,
-    /// The shop took it back.
-    Revoked,
 }
 
 /// An archive as it lies in storage.

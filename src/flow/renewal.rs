@@ -1,7 +1,7 @@
 //! A buyer wants another link: in the place of one that is over, or because the mail is lost. It goes to the
 //! address on file, and to no other.
 
-use crate::domain::address::{AddressCommand, AddressId};
+use crate::domain::address::{AddressCommand, AddressId, MAX_MAILED_AT_ONCE};
 use crate::domain::id::RandomId;
 use crate::domain::order::{Command, Reply, Standing};
 use crate::domain::settings::Settings;
@@ -60,6 +60,7 @@ pub async fn renew(
             ..
         } => Ok(Renewed::StillGood),
         Reply::Stands { standing, .. } => Err(Failure::Standing(standing)),
+        Reply::StillRuns { retry_after_secs } => Err(Failure::StillRuns { retry_after_secs }),
         Reply::Unknown => Err(Failure::OrderMissing),
         other => Err(unexpected(&other)),
     }
@@ -102,12 +103,20 @@ pub async fn recover(
     // 2. The address.
     let named = addresses.ask(address, AddressCommand::Recover).await?;
     // 3. The orders. One that does not answer keeps no other from it.
-    let mut outcome = Ok(());
+    let (mut mailed, mut outcome) = (0, Ok(()));
     for order in named {
         let fresh = RandomId::from_random(&random.draw());
-        if let Err(error) = orders.ask(&order, Command::Recover { fresh }).await {
-            outcome = Err(error);
+        match orders.ask(&order, Command::Recover { fresh }).await {
+            Ok(Reply::WillMail { .. }) => mailed += 1,
+            Ok(_) => {}
+            Err(error) => outcome = Err(error),
         }
+        if mailed == MAX_MAILED_AT_ONCE {
+            break;
+        }
+    }
+    if mailed == 0 && outcome.is_err() {
+        addresses.ask(address, AddressCommand::GiveBack).await?;
     }
     outcome
 }

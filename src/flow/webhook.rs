@@ -4,35 +4,28 @@ use crate::domain::id::RandomId;
 use crate::domain::order::{Command, NewItem, Reply};
 use crate::domain::purchase::{LicenseId, Purchase};
 use crate::domain::settings::{Environment, Settings};
-use crate::domain::stripe::{self, Event, MAX_BODY_BYTES};
+use crate::domain::stripe::{self, MAX_BODY_BYTES};
 use crate::domain::time::Timestamp;
 
+pub use super::events::Received;
+use super::events::act;
 use super::failure::Failure;
-use super::ports::{Orders, Randomness, Unavailable};
-
-/// What became of a webhook, for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A purchase was stored.
-    Recorded,
-    /// It was stored before.
-    Known,
-    /// Nothing to do, and why.
-    Ignored(&'static str),
-}
+use super::ports::{Orders, Payments, Randomness, Unavailable};
 
 /// Receives a webhook. `origin` is where it came in: links lead there, unless the settings say otherwise.
 ///
 /// 1. The body is not too large (413).
 /// 2. Stripe signed it, just now (400).
 /// 3. It is about us (200 and nothing else if not), and can be acted on (400).
-/// 4. The order is stored (503 if not, so that Stripe sends it again). Its alarm does the rest.
+/// 4. The order, or what is said about its payment, is stored (503 if not, so that Stripe sends it again). An alarm
+///    does the rest.
 ///
 /// # Errors
 /// As above.
 pub async fn receive(
     settings: &Settings,
     orders: &impl Orders,
+    payments: &impl Payments,
     random: &impl Randomness,
     request: WebhookRequest<'_>,
     now: Timestamp,
@@ -50,17 +43,9 @@ pub async fn receive(
     )
     .map_err(Failure::Signature)?;
     // 3. What it says.
-    let purchase = match stripe::parse_event(request.body).map_err(Failure::Event)? {
-        Event::Paid(purchase) => *purchase,
-        Event::Ignored(why) => return Ok(Received::Ignored(why)),
-    };
+    let event = stripe::parse_event(request.body, &settings.stripe).map_err(Failure::Event)?;
     // 4. The order.
-    let (new, _) = record(settings, orders, random, purchase, request.origin, true).await?;
-    Ok(if new {
-        Received::Recorded
-    } else {
-        Received::Known
-    })
+    act(settings, orders, payments, random, event, request.origin).await
 }
 
 /// A webhook as it came in.
@@ -84,12 +69,27 @@ pub(super) async fn record(
     mail: bool,
 ) -> Result<(bool, Purchase), Failure> {
     let order = purchase.order.clone();
+    let command = record_command(settings, random, purchase, origin, mail);
+    match orders.ask(&order, command).await? {
+        Reply::Recorded { new, purchase } => Ok((new, purchase)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// The command that stores a purchase.
+pub(super) fn record_command(
+    settings: &Settings,
+    random: &impl Randomness,
+    purchase: Purchase,
+    origin: &str,
+    mail: bool,
+) -> Command {
     let items = purchase
         .products
         .iter()
         .map(|product| NewItem {
             product: product.clone(),
-            license: LicenseId::derive(settings.link_keys.signer(), &order, product),
+            license: LicenseId::derive(settings.link_keys.signer(), &purchase.order, product),
             jti: RandomId::from_random(&random.draw()),
         })
         .collect();
@@ -98,15 +98,11 @@ pub(super) async fn record(
         Environment::Production => origin.replacen("http://", "https://", 1),
         Environment::Development => origin.to_owned(),
     };
-    let command = Command::Record {
+    Command::Record {
         purchase,
         origin,
         items,
         mail,
-    };
-    match orders.ask(&order, command).await? {
-        Reply::Recorded { new, purchase } => Ok((new, purchase)),
-        other => Err(unexpected(&other)),
     }
 }
 

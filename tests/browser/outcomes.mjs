@@ -23,6 +23,7 @@ export async function openOutcomesShop() {
  * @typedef {object} Scene where somebody stands
  * @property {string} address
  * @property {import('../e2e/shop.mjs').Browser} [as] whose cookies they have; none of their own
+ * @property {(page: import('playwright-core').Page) => Promise<void>} [act] what they do there, which leads to the page
  */
 
 /**
@@ -108,6 +109,28 @@ export const OUTCOMES = [
     },
   },
   {
+    name: 'renewed',
+    status: 202,
+    says: /on its way/,
+    async arrange(shop) {
+      const { link } = await delivered(shop);
+      return { address: link, act: (page) => page.getByRole('button', { name: /mail me another link/ }).click() };
+    },
+  },
+  {
+    name: 'used-again',
+    status: 410,
+    says: /has been used/,
+    async arrange(shop) {
+      const { link, buyer } = await delivered(shop);
+      const token = new URL(link).searchParams.get('token');
+      await shop.fetch('/renew', { method: 'POST', body: new URLSearchParams({ token }) });
+      const [another] = (await shop.nextMailTo(buyer.email, 2)).links;
+      await (await shop.browser().download(another)).arrayBuffer();
+      return { address: another };
+    },
+  },
+  {
     name: 'expired',
     status: 410,
     says: /has expired/,
@@ -138,6 +161,24 @@ export const OUTCOMES = [
       await shop.operate('/links', { session_id: session.id });
       return { address: link };
     },
+  },
+  {
+    name: 'recover',
+    status: 200,
+    says: /Have the mail sent again/,
+    arrange: async () => ({ address: '/recover' }),
+  },
+  {
+    name: 'recovered',
+    status: 202,
+    says: /Look into your mailbox/,
+    arrange: async () => ({
+      address: '/recover',
+      async act(page) {
+        await page.getByLabel('E-mail').fill('ada@example.com');
+        await page.getByRole('button').click();
+      },
+    }),
   },
   {
     name: 'unknown',
@@ -195,17 +236,21 @@ async function delivered(shop) {
  * @param {import('playwright-core').Browser} browser
  * @param {Shop} shop
  * @param {Outcome} outcome
- * @param {Scene} scene
  * @param {import('playwright-core').BrowserContextOptions} options
  */
-export async function open(browser, shop, { name, status, says }, { address, as }, options) {
+export async function open(browser, shop, { name, status, says, arrange }, options) {
+  const { address, as, act } = await arrange(shop);
   const context = await browser.newContext(options);
   const url = `${shop.origin}/download`;
-  await context.addCookies((as?.cookies() ?? []).map(([name, value]) => ({ name, value, url })));
+  await context.addCookies((as?.cookies() ?? []).map(([cookie, value]) => ({ name: cookie, value, url })));
   const elsewhere = askedElsewhere(context, shop.origin);
   const page = await context.newPage();
-  const answer = await page.goto(new URL(address, shop.origin).href);
-  assert.equal(answer.status(), status, name);
+  const answers = [];
+  page.on('response', (answer) => answer.request().isNavigationRequest() && answer.frame() === page.mainFrame() && answers.push(answer));
+  await page.goto(new URL(address, shop.origin).href);
+  await act?.(page);
   await page.getByRole('heading', { level: 1, name: says }).waitFor();
+  const answer = answers.at(-1);
+  assert.equal(answer.status(), status, name);
   return { page, answer, context, elsewhere };
 }

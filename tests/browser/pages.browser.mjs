@@ -27,8 +27,7 @@ describe('every page', () => {
 
   for (const outcome of OUTCOMES) {
     it(outcome.name, async (t) => {
-      const scene = await outcome.arrange(shop);
-      const { page, answer, context, elsewhere } = await open(browser, shop, outcome, scene, PHONE);
+      const { page, answer, context, elsewhere } = await open(browser, shop, outcome, PHONE);
       t.after(() => context.close());
 
       await t.test('is small, needs no script, and asks nobody else for anything', async () => {
@@ -45,7 +44,7 @@ describe('every page', () => {
       }
       await t.test('fits a phone, and its buttons a fingertip', async () => {
         assert.deepEqual(await overflowing(page), []);
-        for (const button of await page.getByRole('button').all()) {
+        for (const button of await page.locator('button, .button').all()) {
           const { height, width } = await button.boundingBox();
           assert.ok(height >= FINGERTIP_PX && width >= FINGERTIP_PX, `${width} x ${height}`);
         }

@@ -1,15 +1,18 @@
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { demoArchive } from '../../src/cli/demo-product.mjs';
 import { openShop } from '../e2e/shop.mjs';
 import { openBrowser } from './browser.mjs';
 import { OUTCOMES, open, openOutcomesShop } from './outcomes.mjs';
+import { withPalette } from './png.mjs';
 
 /** Beside this file; the README and templates/README.md show them. */
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'screenshots');
 const VIEWPORT = { width: 640, height: 400 };
 const PHONE = { width: 390, height: 400 };
 const SCHEMES = [['light', ''], ['dark', '-dark']];
+const PAINTED_WITHIN_MS = 500;
 const PUBLIC_URL = 'https://downloads.paperstreet.example';
 
 /** `npm run screenshots`: takes the pictures of the mail, and of every page in both colour schemes. */
@@ -46,18 +49,25 @@ async function takeOutcomes() {
   const shop = await openOutcomesShop();
   try {
     for (const outcome of OUTCOMES) {
-      const scene = await outcome.arrange(shop);
+      const { page, context } = await open(browser, shop, outcome, { viewport: PHONE });
       for (const [colorScheme, suffix] of SCHEMES) {
-        const { page, context } = await open(browser, shop, outcome, scene, { viewport: PHONE, colorScheme });
+        await page.emulateMedia({ colorScheme });
         await take(page, `${outcome.name}${suffix}`);
-        await context.close();
       }
+      await context.close();
     }
   } finally {
     await shop.close();
   }
 }
 
-function take(page, name) {
-  return page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
+async function take(page, name) {
+  if (page.frames().length > 1) {
+    // A frame is painted once it is in view.
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({ ...page.viewportSize(), height });
+    await page.waitForTimeout(PAINTED_WITHIN_MS);
+  }
+  const png = await page.screenshot({ fullPage: true });
+  await writeFile(join(FOLDER, `${name}.png`), withPalette(png));
 }

@@ -9,7 +9,7 @@ export const POSTMARK_TOKEN = '0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9';
  * @property {number} [status] what it answers
  * @property {object | string} [body]
  * @property {Record<string, string>} [headers]
- * @property {boolean} [taken] whether it takes the mail nonetheless, or before
+ * @property {boolean} [taken] whether it takes the mail nonetheless
  * @property {'hang' | 'close' | 'half'} [line] never answers; closes without an answer; closes in the middle of one
  */
 
@@ -19,6 +19,7 @@ export const ANSWERS = {
     badRequest: { status: 400, body: resendError(400, 'validation_error', 'We found an error with one or more fields in the request.') },
     badKey: { status: 401, body: resendError(401, 'missing_api_key', 'Missing API key in the authorization header.') },
     forbidden: { status: 403, body: resendError(403, 'validation_error', 'The shop.example domain is not verified. Please, add and verify your domain.') },
+    otherBody: { status: 409, body: resendError(409, 'invalid_idempotent_request', 'Same idempotency key used with a different request payload.') },
     concurrent: { status: 409, body: resendError(409, 'concurrent_idempotent_requests', 'Same idempotency key used while original request is still in progress.') },
     invalidTo: { status: 422, body: resendError(422, 'validation_error', 'Invalid `to` field. The email address needs to follow the `email@example.com` format.') },
     busy: { status: 429, body: resendError(429, 'rate_limit_exceeded', 'Too many requests. You can only make 2 requests per second.') },
@@ -53,7 +54,8 @@ export async function openMailProvider({ forgetsAfterMs = 24 * 3600 * 1000 } = {
 class FakeMailProvider {
   #server;
   #forgetsAfterMs;
-  #planned = [];
+  /** @type {Map<string, Behaviour[]>} */
+  #planned = new Map();
   #always = null;
   /** @type {Map<string, { body: string, id: string, at: number }>} */
   #keys = new Map();
@@ -68,9 +70,13 @@ class FakeMailProvider {
     this.origin = `http://127.0.0.1:${server.address().port}`;
   }
 
-  /** The next requests are answered so, one after the other. @param {...Behaviour} behaviours */
-  plan(...behaviours) {
-    this.#planned.push(...behaviours);
+  /**
+   * The next requests for this address are answered so, one after the other.
+   * @param {string} address
+   * @param {...Behaviour} behaviours
+   */
+  plan(address, ...behaviours) {
+    this.#planned.set(address, behaviours);
   }
 
   /** All requests are answered so, until further notice. @param {Behaviour | null} behaviour */
@@ -103,7 +109,7 @@ class FakeMailProvider {
     const text = Buffer.concat(chunks).toString();
     const called = { at: Date.now(), path: request.url, headers: request.headers, text, ...read(request.url, text) };
     this.requests.push(called);
-    const behaviour = this.#planned.shift() ?? this.#always ?? { taken: true };
+    const behaviour = this.#planned.get(called.to)?.shift() ?? this.#always ?? { taken: true };
     const { status, body, headers = {} } = this.#answer(called, request, behaviour);
     called.status = status;
     if (behaviour.line === 'hang') return;
@@ -123,8 +129,8 @@ class FakeMailProvider {
   #answer(called, request, behaviour) {
     const refused = refusal(called, request);
     if (refused) return refused;
-    const own = behaviour.taken || behaviour.status === undefined ? this.#take(called) : null;
-    if (behaviour.status === undefined) return own;
+    const own = behaviour.taken ? this.#take(called) : null;
+    if (own && behaviour.status === undefined) return own;
     const body = typeof behaviour.body === 'function' ? behaviour.body(called.to) : behaviour.body;
     return { status: behaviour.status, body: body ?? '', headers: behaviour.headers };
   }

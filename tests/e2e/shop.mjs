@@ -4,6 +4,7 @@ import { createTestHarness } from 'wrangler';
 import { ROOT } from '../../src/cli/project.mjs';
 import { checkoutCompleted, deliver } from '../../src/cli/stripe-event.mjs';
 import { decoded } from './jwt.mjs';
+import { until } from './until.mjs';
 
 const MAIL_WITHIN_MS = 15_000;
 const POLL_MS = 50;
@@ -38,6 +39,7 @@ const VARS = {
  * @typedef {object} Differing what differs from an ordinary shop
  * @property {object} [vars]
  * @property {Record<string, string>} [secrets]
+ * @property {string} [configPath] another wrangler.toml
  * @property {object[]} [neighbours] configurations of other Workers in the same runtime
  */
 
@@ -52,8 +54,8 @@ export async function openShop(differing = {}) {
 }
 
 /** @param {Differing} differing */
-function options({ vars, secrets, neighbours = [] }) {
-  const worker = { configPath: 'wrangler.toml', vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
+function options({ configPath = 'wrangler.toml', vars, secrets, neighbours = [] }) {
+  const worker = { configPath, vars: { ...VARS, ...vars }, secrets: { ...SECRETS, ...secrets } };
   return { root: ROOT, workers: [worker, ...neighbours.map((config) => ({ config }))] };
 }
 
@@ -114,6 +116,12 @@ class Shop {
   async deadLinks() {
     const { keys } = await (await this.kv()).list();
     return keys.map(({ name }) => name);
+  }
+
+  /** What KV says of a link's end, once its order has told it: the text under `link:<jti>`. */
+  async tombstone(link) {
+    const kv = await this.kv();
+    return until(() => kv.get(tombstoneKey(link)), 'KV knows of the end of a link');
   }
 
   /** What an order has stored. */
@@ -202,12 +210,11 @@ class Shop {
   async addressIsKnown(email) {
     const key = `address:${createHash('sha256').update(`bookplate address\n${email}`).digest('hex')}`;
     const kv = await this.kv();
-    const until = Date.now() + MAIL_WITHIN_MS;
-    while (!(await kv.get(key))) {
-      if (Date.now() > until) throw new Error(`KV does not know ${email}`);
-      await sleep(POLL_MS);
-    }
+    await until(() => kv.get(key), `KV knows ${email}`);
   }
+
+  /** The cron trigger rings. */
+  cron = () => this.#harness.getWorker().scheduled({ cron: '*/10 * * * *', scheduledTime: new Date() });
 
   /** The operator takes links back. */
   revoke = (which) => this.operate('/links/revoke', which);
@@ -274,8 +281,8 @@ export class Browser {
   }
 }
 
-/** A link's own name, by which KV knows it. */
-export const jtiOf = (link) => decoded(new URL(link).searchParams.get('token')).claims.jti;
+/** Where KV keeps that a link has ended. */
+export const tombstoneKey = (link) => `link:${decoded(new URL(link).searchParams.get('token')).claims.jti}`;
 
 /** An address that nobody else in these tests has. */
 export function someAddress() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drain, jtiOf, openShop } from './shop.mjs';
+import { drain, openShop, tombstoneKey } from './shop.mjs';
 import { zipOf } from './zip.mjs';
 
 const TOLD_WITHIN_MS = 10_000;
@@ -14,19 +14,6 @@ describe('KV knows less than the order, or something else', () => {
     kv = await shop.kv();
   });
   after(() => shop.close());
-
-  const tombstone = (link) => `link:${jtiOf(link)}`;
-
-  /** What KV holds of a link's end, once its order has told it. */
-  async function buried(link) {
-    const until = Date.now() + TOLD_WITHIN_MS;
-    while (Date.now() < until) {
-      const found = await kv.get(tombstone(link));
-      if (found) return found;
-      await sleep(50);
-    }
-    throw new Error('the order did not tell KV');
-  }
 
   /** Looks and presses as a new browser; both must be refused alike. */
   async function refused(link, words) {
@@ -52,15 +39,15 @@ describe('KV knows less than the order, or something else', () => {
   it('a used link, of which KV was never told', async () => {
     const { link } = await shop.buy();
     await delivers(link);
-    assert.equal(await kv.get(tombstone(link)), null, 'its browser may still fetch again, so KV is not told yet');
+    assert.equal(await kv.get(tombstoneKey(link)), null, 'its browser may still fetch again, so KV is not told yet');
     await refused(link, /has been used/);
   });
 
   it('a link that was taken back, and KV lost its tombstone', async () => {
     const { link, session } = await shop.buy();
     assert.equal((await shop.revoke({ session_id: session.id })).status, 200);
-    await buried(link);
-    await kv.delete(tombstone(link));
+    await shop.tombstone(link);
+    await kv.delete(tombstoneKey(link));
     await refused(link, /taken back/);
   });
 
@@ -68,8 +55,8 @@ describe('KV knows less than the order, or something else', () => {
     const { link, session } = await shop.buy();
     await delivers(link);
     const { url } = await (await shop.operate('/links', { session_id: session.id })).json();
-    await buried(link);
-    await kv.delete(tombstone(link));
+    await shop.tombstone(link);
+    await kv.delete(tombstoneKey(link));
     await refused(link, /newer link/);
     await delivers(url);
   });
@@ -77,16 +64,16 @@ describe('KV knows less than the order, or something else', () => {
   it("KV's no is believed without asking the order", async () => {
     const { link, session } = await shop.buy();
     await asleep(session.id);
-    await kv.put(tombstone(link), '"revoked"');
+    await kv.put(tombstoneKey(link), '"revoked"');
     await refused(link, /taken back/);
     await assert.rejects(shop.evict(session.id), /not currently running/, 'the order sleeps on');
-    await kv.delete(tombstone(link));
+    await kv.delete(tombstoneKey(link));
     await delivers(link);
   });
 
   it("another link's tombstone says nothing of this one", async () => {
     const [one, two] = [await shop.buy(), await shop.buy()];
-    await kv.put(tombstone(one.link), '"revoked"');
+    await kv.put(tombstoneKey(one.link), '"revoked"');
     await refused(one.link, /taken back/);
     await delivers(two.link);
   });
@@ -94,7 +81,7 @@ describe('KV knows less than the order, or something else', () => {
   it('what cannot be read in KV is no no', async () => {
     const { link } = await shop.buy();
     for (const nonsense of ['', 'spent', '{"used":', '"buried"', '410']) {
-      await kv.put(tombstone(link), nonsense);
+      await kv.put(tombstoneKey(link), nonsense);
       const page = await shop.browser().fetch(link);
       assert.equal(page.status, 200, nonsense);
       await drain(page);
@@ -107,7 +94,7 @@ describe('KV knows less than the order, or something else', () => {
     const { link } = await shop.buy();
     const browser = shop.browser();
     const location = (await browser.press(link)).headers.get('location');
-    await kv.put(tombstone(link), '"superseded"');
+    await kv.put(tombstoneKey(link), '"superseded"');
     const copy = await browser.fetch(location);
     assert.equal(copy.status, 200, 'who began may end: the order knows');
     await drain(copy);

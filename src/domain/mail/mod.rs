@@ -19,7 +19,7 @@ pub use request::Request;
 pub use schedule::Schedule;
 
 use super::id::hex;
-use super::order::LinkView;
+use super::order::{LinkView, MailReason};
 use super::settings::{MailSettings, Product, Shop};
 use super::template::{TemplateError, check_variables, render, render_text};
 use super::text;
@@ -53,15 +53,18 @@ pub struct MailItem<'a> {
     pub link: &'a LinkView,
     /// The link's address.
     pub url: String,
+    /// Where its buyer has it sent again.
+    pub recover_url: String,
 }
 
 #[derive(Serialize)]
 struct Context<'a> {
+    reason: MailReason,
     shop: &'a Shop,
     name: &'a str,
     licensee: &'a str,
     order: &'a str,
-    expires: String,
+    recover_url: &'a str,
     items: Vec<ItemContext<'a>>,
 }
 
@@ -71,6 +74,7 @@ struct ItemContext<'a> {
     version: &'a str,
     license_id: &'a str,
     url: &'a str,
+    expires: String,
 }
 
 /// Composes the mail: the same items give the same bytes. `None` if there is nothing to send.
@@ -80,6 +84,7 @@ struct ItemContext<'a> {
 pub fn compose(
     shop: &Shop,
     settings: &MailSettings,
+    reason: MailReason,
     items: &[MailItem<'_>],
 ) -> Result<Option<Mail>, TemplateError> {
     let Some(first) = items.first() else {
@@ -87,11 +92,12 @@ pub fn compose(
     };
     let buyer = &first.link.buyer;
     let context = Context {
+        reason,
         shop,
         name: buyer.greeting_name(),
         licensee: buyer.licensee(),
         order: first.link.order.shown(),
-        expires: first.link.expires_at.minute(),
+        recover_url: &first.recover_url,
         items: items
             .iter()
             .map(|item| ItemContext {
@@ -99,6 +105,7 @@ pub fn compose(
                 version: &item.product.version,
                 license_id: item.link.license.as_str(),
                 url: &item.url,
+                expires: item.link.expires_at.minute(),
             })
             .collect(),
     };
@@ -157,108 +164,4 @@ fn short_key(key: &str, max_chars: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::order::fixtures;
-
-    fn mail(change: impl FnOnce(&mut LinkView)) -> Mail {
-        let mut link = fixtures::view();
-        change(&mut link);
-        let url = "https://shop.example/download?token=a.b.c".to_owned();
-        let product = fixtures::product();
-        let items = [MailItem {
-            product: &product,
-            link: &link,
-            url,
-        }];
-        compose(&fixtures::shop(), &fixtures::mail_settings(), &items)
-            .unwrap()
-            .unwrap()
-    }
-
-    #[test]
-    fn it_says_what_for_whom_and_until_when() {
-        let mail = mail(|_| {});
-        assert_eq!(mail.to, "ada@example.com");
-        assert_eq!(mail.subject, "Your download: Demo Product");
-        for body in [&mail.text, &mail.html] {
-            for part in [
-                "Ada Lovelace",
-                "Engines Ltd",
-                "Demo Product",
-                "1.0.0",
-                "15 November 2023, 22:13 UTC",
-                "once",
-            ] {
-                assert!(body.contains(part), "{part} in {body}");
-            }
-        }
-        assert!(
-            mail.text
-                .contains("https://shop.example/download?token=a.b.c")
-        );
-    }
-
-    #[test]
-    fn the_link_stands_in_the_html_as_text_too() {
-        assert!(
-            mail(|_| {})
-                .html
-                .matches("https://shop.example/download?token=a.b.c")
-                .count()
-                >= 2
-        );
-    }
-
-    #[test]
-    fn names_are_text_not_markup() {
-        let mail = mail(|link| link.buyer.name = Some("<script>alert(1)</script>".to_owned()));
-        assert!(!mail.html.contains("<script>"));
-        assert!(mail.text.contains("<script>alert(1)</script>"));
-    }
-
-    #[test]
-    fn no_picture_and_no_tracking() {
-        let html = mail(|_| {}).html;
-        assert!(
-            !html.contains("<img") && !html.contains("src=") && html.matches("http").count() == 2,
-            "{html}"
-        );
-    }
-
-    #[test]
-    fn nothing_to_send_is_no_mail() {
-        let composed = compose(&fixtures::shop(), &fixtures::mail_settings(), &[]);
-        assert_eq!(composed, Ok(None));
-    }
-
-    #[test]
-    fn the_subject_is_the_operators_and_one_line() {
-        let mut settings = fixtures::mail_settings();
-        settings.subject = Some("{{ products }} from {{ shop }} ({{ order }})".to_owned());
-        let link = fixtures::view();
-        let mut product = fixtures::product();
-        product.name = "Two\r\nBcc: all@example.com".to_owned();
-        let items = [MailItem {
-            product: &product,
-            link: &link,
-            url: "https://shop.example/".to_owned(),
-        }];
-        let mail = compose(&fixtures::shop(), &settings, &items)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            mail.subject,
-            "Two Bcc: all@example.com from Demo Shop (cs_test_1)"
-        );
-        assert_eq!(mail.from.quoted(), "\"Demo Shop\" <shop@example.com>");
-        assert_eq!(mail.reply_to, "help@example.com");
-    }
-
-    #[test]
-    fn a_subject_names_what_there_is() {
-        assert_eq!(check_subject("Your {{ products }}"), Ok(()));
-        assert!(check_subject("Hello {{ email }}").is_err());
-        assert!(check_subject("{{ products").is_err());
-    }
-}
+mod tests;

@@ -86,6 +86,23 @@ impl Answer<'_> {
 }
 
 impl Outcome {
+    /// The outcome, after so many seconds: a pause that the provider wants is counted from its answer on.
+    #[must_use]
+    pub fn after(mut self, secs: i64) -> Self {
+        if let Self::Later {
+            retry_after_secs: Some(pause),
+            ..
+        }
+        | Self::Refused {
+            retry_after_secs: Some(pause),
+            ..
+        } = &mut self
+        {
+            *pause = pause.saturating_add(secs.max(0));
+        }
+        self
+    }
+
     /// The network, or a time-out: whether the mail arrived at the provider is unknown.
     #[must_use]
     pub fn no_answer(why: &str) -> Self {
@@ -168,6 +185,22 @@ mod tests {
         assert_eq!(said(Some("soon"), Some("7")), Some(7));
         assert_eq!(said(Some("60"), Some("7")), Some(60));
         assert_eq!(said(None, None), None);
+    }
+
+    #[test]
+    fn a_pause_begins_with_the_answer() {
+        let later = Outcome::Later {
+            why: String::new(),
+            retry_after_secs: Some(60),
+        };
+        let Outcome::Later {
+            retry_after_secs, ..
+        } = later.after(14)
+        else {
+            panic!();
+        };
+        assert_eq!(retry_after_secs, Some(74));
+        assert_eq!(Outcome::Sent.after(14), Outcome::Sent);
     }
 
     #[test]

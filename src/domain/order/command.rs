@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::MailJob;
-use super::{Ending, NewItem, Request, Standing, Trail};
+use super::{Ended, Ending, NewItem, Request, Standing, StripeCommand, StripeReply, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
@@ -25,13 +25,14 @@ pub struct LeaseKey {
 /// What can be asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Somebody paid. The second time, and every time after, nothing changes.
+    /// Somebody paid. The second time, and every time after, nothing changes; but that an order which was stored without
+    /// products gets them.
     Record {
         /// What for.
         purchase: Purchase,
         /// Where links lead.
         origin: String,
-        /// One for each of the purchase's products.
+        /// One for each of the purchase's products; none if these are to be asked for.
         items: Vec<NewItem>,
         /// Whether to mail the links.
         mail: bool,
@@ -144,9 +145,11 @@ pub enum Command {
     },
     /// These links' tombstones are in KV.
     Buried {
-        /// The links.
-        jtis: Vec<RandomId>,
+        /// The links, and what KV was told of them.
+        links: Vec<Ended>,
     },
+    /// What is about Stripe.
+    Stripe(StripeCommand),
 }
 
 /// What an order answers.
@@ -195,7 +198,12 @@ pub enum Reply {
         /// The tag of the copy that was first sent by this link, if any was.
         begun_etag: Option<String>,
     },
-    /// A mail with a new link goes to this address.
+    /// A download by the old link still runs, so it is left alone.
+    StillRuns {
+        /// For so long at most, if nothing more is heard of it.
+        retry_after_secs: i64,
+    },
+    /// A mail with a link goes to this address.
     WillMail {
         /// The buyer's.
         to: String,
@@ -206,6 +214,8 @@ pub enum Reply {
     Done,
     /// The mail to send now, or to compose first.
     MailJob(Option<Box<MailJob>>),
+    /// To [`Command::Stripe`].
+    Stripe(StripeReply),
 }
 
 /// Why a lease opens nothing (any more).

@@ -4,6 +4,7 @@ use super::{Client, LinkView, NewItem, Trail};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::keys::KeyRing;
 use crate::domain::mail::Mailbox;
+use crate::domain::payment::PaymentId;
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
 use crate::domain::settings::{MailProvider, MailSettings, Product, ProductId, Shop};
 use crate::domain::time::Timestamp;
@@ -41,6 +42,8 @@ pub(crate) fn product() -> Product {
         version: "1.0.0".to_owned(),
         archive: "demo.zip".to_owned(),
         filename: "demo-product-1.0.0.zip".to_owned(),
+        prices: Vec::new(),
+        payment_links: Vec::new(),
     }
 }
 
@@ -72,9 +75,12 @@ pub(crate) fn purchase() -> Purchase {
             name: Some("Ada Lovelace".to_owned()),
             organisation: Some("Engines Ltd".to_owned()),
             email: "ada@example.com".to_owned(),
+            country: None,
+            tax_ids: Vec::new(),
         },
         purchased_at: PAID_AT,
-        payment_intent: Some("pi_1".to_owned()),
+        payment_intent: PaymentId::parse("pi_1"),
+        amount: None,
     }
 }
 

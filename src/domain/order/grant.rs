@@ -85,6 +85,34 @@ pub enum Standing {
     Revoked,
 }
 
+/// Why a link can never work again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tombstone {
+    /// It was delivered.
+    Used {
+        /// When, the last time.
+        at: Timestamp,
+        /// Whether the buyer may have it replaced.
+        replaceable: bool,
+    },
+    /// A newer link took its place.
+    Superseded,
+    /// The shop took it back.
+    Revoked,
+}
+
+/// A link that has ended, for KV.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The link.
+    pub jti: RandomId,
+    /// Why.
+    pub tombstone: Tombstone,
+    /// When it would have expired.
+    pub expires_at: Timestamp,
+}
+
 impl Link {
     /// A link that nobody used yet.
     #[must_use]
@@ -126,8 +154,8 @@ impl Link {
             return Standing::Superseded;
         }
         let own = browser.and_then(|browser| self.lease_of(browser, limits, now));
-        // One that asked too often is of no use any more; before the delivery another takes its place.
-        if own.is_some_and(|lease| !lease.is_spent(limits) || lease.delivered_at.is_some()) {
+        // One that asked too often is of no use any more: another takes its place, if it has not delivered.
+        if own.is_some_and(|lease| !lease.is_spent(limits)) {
             return Standing::Yours;
         }
         if let Some(at) = self.delivered_at.filter(|_| left == 0) {
@@ -367,6 +395,17 @@ impl Link {
             Some(over_at.unwrap_or(delivered_at))
         };
         self.revoked_at.or(self.superseded_at).or_else(used)
+    }
+
+    /// What KV is to say of it, once it has ended.
+    #[must_use]
+    pub fn tombstone(&self, terms: Terms<'_>) -> Tombstone {
+        let replaceable = terms.replaceable;
+        match (self.revoked_at, self.superseded_at, self.delivered_at) {
+            (Some(_), _, _) => Tombstone::Revoked,
+            (None, None, Some(at)) => Tombstone::Used { at, replaceable },
+            _ => Tombstone::Superseded,
+        }
     }
 
     /// Those that may hold: the last one, and those before it that have delivered.

@@ -36,6 +36,15 @@ pub struct NewItem {
     pub jti: RandomId,
 }
 
+/// Why the buyer gets no new link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrenewed {
+    /// The link stands so, which is no reason for a new one.
+    Stands(Standing),
+    /// A download by it still runs, for so many seconds more at most if nothing is heard of it.
+    Runs { retry_after_secs: i64 },
+}
+
 impl Item {
     pub(super) fn new(new: NewItem, limits: &Limits, now: Timestamp) -> Self {
         Self {
@@ -61,7 +70,7 @@ impl Item {
     }
 
     /// How one of its links stands.
-    pub(super) fn standing(&self, link: &Link, limits: &Limits, now: Timestamp) -> Standing {
+    pub(crate) fn standing(&self, link: &Link, limits: &Limits, now: Timestamp) -> Standing {
         link.standing(None, self.terms(link, limits), now)
     }
 
@@ -82,9 +91,9 @@ impl Item {
         fresh: RandomId,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<(), Standing> {
+    ) -> Result<(), Unrenewed> {
         let link = self.links.iter().find(|link| link.jti == *jti);
-        let link = link.ok_or(Standing::Superseded)?;
+        let link = link.ok_or(Unrenewed::Stands(Standing::Superseded))?;
         let standing = self.standing(link, limits, now);
         let count = match standing {
             Standing::Expired { renewable: true } | Standing::Exhausted { renewable: true } => {
@@ -93,11 +102,11 @@ impl Item {
             Standing::Used {
                 replaceable: true, ..
             } => &mut self.replacements,
-            other => return Err(other),
+            other => return Err(Unrenewed::Stands(other)),
         };
         // A download that runs is not cut off.
         if let Some(until) = link.runs_until(limits).filter(|until| now < *until) {
-            return Err(Standing::InProgress {
+            return Err(Unrenewed::Runs {
                 retry_after_secs: until.secs_since(now),
             });
         }

@@ -46,6 +46,8 @@ pub struct Stream {
     /// Of which copy.
     etag: String,
     early: bool,
+    /// What was counted of others until this one seemed to show that it was less.
+    trimmed: Vec<(RandomId, Range<u64>)>,
 }
 
 /// How a stream ended.
@@ -120,14 +122,16 @@ impl Lease {
         self.seen_at = now;
         // A dead stream's row is of no use any more.
         self.streams.retain(|other| other.is_alive(limits, now));
+        let (delivers_at, trimmed) = self.count(stream.clone(), request, limits);
         self.streams.push(Stream {
-            id: stream.clone(),
+            id: stream,
             seen_at: now,
             range: request.range.clone(),
             etag: request.etag.clone(),
             early,
+            trimmed,
         });
-        Ok(self.count(stream, request, limits))
+        Ok(delivers_at)
     }
 
     /// A stream is over.
@@ -146,13 +150,16 @@ impl Lease {
                 self.requests -= 1;
                 self.early_requests -= u32::from(ended.early);
                 self.maybe.retain(|(stream, _)| *stream != ended.id);
+                self.maybe.extend(ended.trimmed);
             }
         }
     }
 
-    /// When it ends, if nothing more is heard.
+    /// When it ends, if nothing more is heard: not before its streams are taken for dead.
     pub(super) fn over_at(&self, limits: &Limits) -> Timestamp {
-        self.seen_at.plus_secs(limits.lease_idle_secs)
+        let idle_at = self.seen_at.plus_secs(limits.lease_idle_secs);
+        self.runs_until(limits)
+            .map_or(idle_at, |until| until.max(idle_at))
     }
 
     pub(super) fn is_over(&self, limits: &Limits, now: Timestamp) -> bool {
@@ -180,8 +187,14 @@ impl Lease {
         self.streams.iter().map(dead_at).max()
     }
 
-    /// Counts what `request` will send, at most; and from which byte on that is a delivery.
-    fn count(&mut self, stream: RandomId, request: &Request, limits: &Limits) -> Option<u64> {
+    /// Counts what `request` will send, at most: from which byte on that is a delivery, and what was counted of others that
+    /// it makes less of.
+    fn count(
+        &mut self,
+        stream: RandomId,
+        request: &Request,
+        limits: &Limits,
+    ) -> (Option<u64>, Vec<(RandomId, Range<u64>)>) {
         if self.etag != request.etag {
             // Of another copy nothing counts for this one.
             self.etag.clone_from(&request.etag);
@@ -189,13 +202,17 @@ impl Lease {
             self.maybe.clear();
         }
         let start = request.range.start;
+        let mut trimmed = Vec::new();
         if request.open_ended {
             // It goes on at this byte: what broke off there got no further.
-            self.maybe
+            for counted in self
+                .maybe
                 .iter_mut()
-                .map(|(_, range)| range)
-                .filter(|range| range.contains(&start))
-                .for_each(|range| range.end = start);
+                .filter(|(_, range)| range.contains(&start))
+            {
+                trimmed.push(counted.clone());
+                counted.1.end = start;
+            }
         }
         let mut known = self.sent.clone();
         self.maybe
@@ -205,7 +222,7 @@ impl Lease {
         self.maybe.retain(|(_, range)| !range.is_empty());
         let counted = start..delivers_at.unwrap_or(request.range.end);
         self.maybe.push((stream, counted));
-        delivers_at
+        (delivers_at, trimmed)
     }
 
     pub(super) fn seen(&mut self, stream: &RandomId, now: Timestamp) {

@@ -3,6 +3,7 @@
 //! [`decide`] is the whole rule. The Durable Object loads the state, calls it, and stores what came out,
 //! without an `await` between; so whatever races, one decision follows the other.
 
+mod access;
 mod audit;
 mod command;
 mod coverage;
@@ -15,13 +16,16 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
 pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;
-pub use grant::{Link, Standing, Terms};
+pub use grant::{Ended, Link, Standing, Terms, Tombstone};
 pub use item::{Item, NewItem};
 pub use lease::{Ending, Lease, Request};
 pub use outbox::{MailFailure, MailJob, MailReason, MailState, Stage};
+
+use item::Unrenewed;
 
 use super::id::{BrowserId, RandomId};
 use super::purchase::Purchase;
@@ -39,6 +43,9 @@ pub struct Order {
     pub items: Vec<Item>,
     /// The mail with the links. A purchase made elsewhere has none at first: who asks for its link delivers it.
     pub mail: Option<MailState>,
+    /// Stripe's say in it. An order from before there was any has heard nothing.
+    #[serde(default)]
+    pub stripe: StripeSide,
     /// The buyer's address knows of this order, so that it can be recovered.
     pub address_knows: bool,
 }
@@ -63,8 +70,11 @@ pub fn decide(
                     .into_iter()
                     .map(|new| Item::new(new, limits, now))
                     .collect();
-                let products = items.iter().map(|item| item.product.clone()).collect();
-                let mail = mail.then(|| MailState::due(MailReason::Purchase, products, now));
+                let products: Vec<_> = items.iter().map(|item| item.product.clone()).collect();
+                // Without items there is nothing to mail yet.
+                let mail = (mail && !items.is_empty())
+                    .then(|| MailState::due(MailReason::Purchase, products, now));
+                let stripe = StripeSide::of(&purchase, now);
                 let reply = Reply::Recorded {
                     new: true,
                     purchase: purchase.clone(),
@@ -75,6 +85,7 @@ pub fn decide(
                         origin,
                         items,
                         mail,
+                        stripe,
                         address_knows: false,
                     }),
                     reply,
@@ -83,16 +94,24 @@ pub fn decide(
             _ => (None, Reply::Unknown),
         };
     };
+    if let Command::Stripe(command) = command {
+        return match order.obey_stripe(command, limits, now) {
+            Some(reply) => (Some(order), Reply::Stripe(reply)),
+            None => (None, Reply::Done),
+        };
+    }
     let reply = order.obey(command, limits, now);
     (Some(order), reply)
 }
 
 impl Order {
-    /// When the order wants to be woken: a mail is due, or KV is to be told something.
+    /// When the order wants to be woken: an errand or a mail is due, or KV is to be told something.
     #[must_use]
     pub fn next_alarm(&self, limits: &Limits) -> Option<Timestamp> {
-        self.mail_due_at()
+        let errand = self.stripe.due_at();
+        errand
             .into_iter()
+            .chain(self.mail_due_at())
             .chain(self.kv_due_at(limits))
             .min()
     }
@@ -115,7 +134,9 @@ impl Order {
             .links()
             .filter(|link| !link.indexed)
             .map(|link| link.issued_at);
-        let unknown = (!self.address_knows).then_some(self.purchase.purchased_at);
+        // What may be none of ours is none of the address's either.
+        let unknown =
+            (!self.address_knows && !self.items.is_empty()).then_some(self.purchase.purchased_at);
         ends.chain(unindexed).chain(unknown).min()
     }
 
@@ -125,15 +146,18 @@ impl Order {
         self.links().filter(|link| !link.indexed).cloned().collect()
     }
 
-    /// The links that can never work again, as of `now`, and that KV does not know of yet; and for each whether
-    /// the buyer may have it replaced.
+    /// The links that can never work again, as of `now`, and that KV does not know of yet.
     #[must_use]
-    pub fn ended_links(&self, limits: &Limits, now: Timestamp) -> Vec<(Link, bool)> {
+    pub fn ended_links(&self, limits: &Limits, now: Timestamp) -> Vec<Ended> {
         let ended = self.items.iter().flat_map(|item| {
             item.links.iter().filter_map(|link| {
                 let terms = item.terms(link, limits);
                 let ended = link.ends_at(terms).is_some_and(|at| at <= now);
-                ended.then(|| (link.clone(), terms.replaceable))
+                ended.then(|| Ended {
+                    jti: link.jti.clone(),
+                    tombstone: link.tombstone(terms),
+                    expires_at: link.expires_at,
+                })
             })
         });
         ended.collect()
@@ -145,16 +169,18 @@ impl Order {
 
     fn obey(&mut self, command: Command, limits: &Limits, now: Timestamp) -> Reply {
         match command {
-            Command::Record { .. } => Reply::Recorded {
-                new: false,
-                purchase: self.purchase.clone(),
-            },
+            Command::Record {
+                purchase, items, ..
+            } => {
+                self.name_products(purchase.products, items, limits, now);
+                Reply::Recorded {
+                    new: false,
+                    purchase: self.purchase.clone(),
+                }
+            }
             Command::Issue { product, jti } => self.issue(product.as_ref(), jti, limits, now),
             Command::Renew { jti, fresh } => self.renew_for_buyer(&jti, fresh, limits, now),
-            Command::Recover { fresh } => {
-                self.recover(&fresh, limits, now);
-                Reply::Done
-            }
+            Command::Recover { fresh } => self.recover(&fresh, limits, now),
             Command::Look { jti, browser } => match self.find(&jti) {
                 Some((item, link)) => Reply::Stands {
                     standing: link.standing(browser.as_ref(), item.terms(link, limits), now),
@@ -222,12 +248,14 @@ impl Order {
                 Reply::Done
             }
             Command::Revoke { jti } => self.revoke(jti.as_ref(), now),
+            // It is answered before: it may end the order.
+            Command::Stripe(_) => Reply::Done,
             Command::Indexed { jtis } => {
                 self.named(&jtis).for_each(|link| link.indexed = true);
                 Reply::Done
             }
-            Command::Buried { jtis } => {
-                self.named(&jtis).for_each(|link| link.buried = true);
+            Command::Buried { links } => {
+                self.buried(&links, limits);
                 Reply::Done
             }
         }
@@ -254,6 +282,12 @@ impl Order {
             .links
             .last()
             .is_some_and(|link| link.is_worth_sending(item.terms(link, limits), now));
+        let runs_until = item.links.last().and_then(|link| link.runs_until(limits));
+        if let Some(until) = runs_until.filter(|until| !worth && now < *until) {
+            return Reply::StillRuns {
+                retry_after_secs: until.secs_since(now),
+            };
+        }
         if !worth {
             item.renew(jti, limits, now);
             self.mail.iter_mut().for_each(MailState::recompose);
@@ -284,7 +318,8 @@ impl Order {
                     to: self.purchase.buyer.email.clone(),
                 }
             }
-            Err(standing) => match self.find(jti) {
+            Err(Unrenewed::Runs { retry_after_secs }) => Reply::StillRuns { retry_after_secs },
+            Err(Unrenewed::Stands(standing)) => match self.find(jti) {
                 Some((item, link)) => Reply::Stands {
                     standing,
                     view: self.view(item, link),
@@ -303,6 +338,7 @@ impl Order {
         if revoked == 0 {
             return Reply::Unknown;
         }
+        self.stripe.taken_by_the_operator(jti);
         // A mail that was not sent yet would carry links that are dead.
         let any_left = self
             .items
@@ -372,6 +408,26 @@ impl Order {
             },
             (Some(Err(refusal)), _) => Reply::Refused(refusal),
             _ => Reply::Unknown,
+        }
+    }
+
+    /// KV was told so. What has changed meanwhile, it is told again.
+    fn buried(&mut self, links: &[Ended], limits: &Limits) {
+        for item in &mut self.items {
+            for at in 0..item.links.len() {
+                let Some(link) = item.links.get(at) else {
+                    continue;
+                };
+                let tombstone = link.tombstone(item.terms(link, limits));
+                let told = links
+                    .iter()
+                    .any(|told| told.jti == link.jti && told.tombstone == tombstone);
+                item.links
+                    .get_mut(at)
+                    .filter(|_| told)
+                    .into_iter()
+                    .for_each(|link| link.buried = true);
+            }
         }
     }
 

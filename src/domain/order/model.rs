@@ -1,7 +1,7 @@
 //! A model of the one-time rule: several browsers, each as greedy as it can be, a network that breaks anywhere, a
 //! clock that jumps, objects that are evicted, and ends that nobody hears of. Ten thousand lives of a purchase.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use proptest::prelude::*;
@@ -86,6 +86,7 @@ struct Stream {
     name: RandomId,
     left: Range<u8>,
     delivers_at: Option<u64>,
+    sent: bool,
 }
 
 /// The world around one order.
@@ -102,12 +103,20 @@ struct Life {
     allowed: u32,
     /// Leases that begun, by link: what can exhaust it.
     begun: BTreeMap<String, Vec<RandomId>>,
+    /// Which bytes each browser may have at most, by each link: all that its streams were allowed to send.
+    may: BTreeMap<(String, String), [bool; TOTAL as usize]>,
+    /// Links that delivered something, and those that were taken back.
+    delivered: BTreeSet<RandomId>,
+    revoked: BTreeSet<RandomId>,
+    /// New links that the buyer asked for.
+    asked: u32,
 }
 
 impl Life {
-    fn new(max_deliveries: u32) -> Self {
+    fn new(max_deliveries: u32, lease_idle_secs: i64) -> Self {
         let limits = Limits {
             max_deliveries,
+            lease_idle_secs,
             ..Limits::default()
         };
         let record = Command::Record {
@@ -126,6 +135,10 @@ impl Life {
             has: BTreeMap::new(),
             allowed: max_deliveries,
             begun: BTreeMap::new(),
+            may: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            revoked: BTreeSet::new(),
+            asked: 0,
         }
     }
 
@@ -150,7 +163,8 @@ impl Life {
 
     fn step(&mut self, step: Step) {
         let links = self.item().links.len();
-        let jti = self.link().jti.clone();
+        let old = self.link().jti.clone();
+        let jti = old.clone();
         match step {
             Step::Wait(secs) => self.now = self.now.plus_secs(secs),
             Step::Redeem { browser: who } => {
@@ -220,6 +234,13 @@ impl Life {
             }
             Step::Revoke => {
                 self.ask(Command::Revoke { jti: None });
+                let links = self
+                    .item()
+                    .links
+                    .iter()
+                    .map(|link| link.jti.clone())
+                    .collect::<Vec<_>>();
+                self.revoked.extend(links);
             }
             Step::Mail => {
                 let fresh = self.draw();
@@ -228,8 +249,38 @@ impl Life {
             }
         }
         if self.item().links.len() > links {
-            // A new link is good for one delivery at least.
-            self.allowed = self.allowed.max(self.item().deliveries + 1);
+            self.check_new_link(step, &old);
+        }
+    }
+
+    /// A new link took the place of `old`: only where that is right, and only what is asked for adds a delivery.
+    fn check_new_link(&mut self, step: Step, old: &RandomId) {
+        let link = self
+            .item()
+            .links
+            .iter()
+            .find(|link| link.jti == *old)
+            .unwrap();
+        let (delivered, revoked) = (self.delivered.contains(old), self.revoked.contains(old));
+        let expired = link.issued_at.plus_secs(self.limits.link_ttl_secs) <= self.now;
+        let gave_up = self
+            .begun
+            .get(old.as_str())
+            .is_some_and(|begun| begun.len() >= 5);
+        match step {
+            Step::RenewForBuyer => {
+                assert!(
+                    !revoked && (delivered || expired || gave_up),
+                    "renewed without a reason"
+                );
+                self.asked += 1;
+                assert!(self.asked <= self.limits.max_renewals + self.limits.max_replacements);
+                self.allowed = self.allowed.max(self.item().deliveries + 1);
+            }
+            Step::Issue => self.allowed = self.allowed.max(self.item().deliveries + 1),
+            Step::Recover => assert!(!revoked && (expired || gave_up), "a stranger killed a link"),
+            Step::Mail => assert!(!revoked, "a mail brought back what was taken back"),
+            other => panic!("{other:?} made a link"),
         }
     }
 
@@ -262,11 +313,19 @@ impl Life {
             if !known.contains(&key.lease) {
                 known.push(key.lease.clone());
             }
+            // All that it is allowed to send before it tells the order.
+            let until = delivers_at.map_or(range.end, |at| u8::try_from(at).unwrap());
+            let may = self
+                .may
+                .entry(whose(&key))
+                .or_insert([false; TOTAL as usize]);
+            (range.start..until).for_each(|byte| may[usize::from(byte)] = true);
             self.streams.push(Stream {
                 key,
                 name: stream,
                 left: range,
                 delivers_at,
+                sent: false,
             });
         }
     }
@@ -307,10 +366,20 @@ impl Life {
                     self.streams.swap_remove(at);
                     return;
                 }
+                let may = self
+                    .may
+                    .entry(whose(&key))
+                    .or_insert([false; TOTAL as usize]);
+                may[usize::from(byte)] = true;
+                let bytes = may.iter().filter(|byte| **byte).count();
+                assert!(bytes >= COPY, "used up by {bytes} bytes");
+                self.delivered.insert(key.jti.clone());
             }
             self.streams[at].left.start += 1;
-            let whose = (format!("{:?}", key.browser), key.jti.as_str().to_owned());
-            self.has.entry(whose).or_insert([false; TOTAL as usize])[usize::from(byte)] = true;
+            self.streams[at].sent = true;
+            self.has
+                .entry(whose(&key))
+                .or_insert([false; TOTAL as usize])[usize::from(byte)] = true;
         }
     }
 
@@ -320,20 +389,13 @@ impl Life {
             return;
         };
         let at = stream % self.streams.len();
-        let (whose, first) = (
-            (format!("{:?}", key.browser), key.jti.as_str().to_owned()),
-            self.streams[at].left.start,
-        );
-        let sent = self
-            .has
-            .get(&whose)
-            .is_some_and(|has| has[usize::from(first.saturating_sub(1))]);
-        if !sent {
+        if !self.streams[at].sent {
             self.streams.swap_remove(at);
+            let ending = Ending::NotBegun;
             self.ask(Command::Finish {
                 key,
                 stream: name,
-                ending: Ending::NotBegun,
+                ending,
             });
         }
     }
@@ -363,9 +425,12 @@ impl Life {
         );
         match self.item().standing(link, &self.limits, quiet) {
             Standing::Ready => {}
-            Standing::Used { .. } => assert!(link.delivered_at.is_some()),
-            Standing::Expired { .. } => assert!(link.expires_at <= quiet),
-            Standing::Revoked => assert!(link.revoked_at.is_some()),
+            Standing::Used { .. } => assert!(self.delivered.contains(&link.jti)),
+            Standing::Expired { .. } => {
+                let expires_at = link.issued_at.plus_secs(self.limits.link_ttl_secs);
+                assert!(expires_at <= quiet);
+            }
+            Standing::Revoked => assert!(self.revoked.contains(&link.jti)),
             Standing::Exhausted { .. } => {
                 let begun = self.begun.get(link.jti.as_str()).map_or(0, Vec::len);
                 assert!(begun >= 5, "{begun} leases sent something");
@@ -375,14 +440,20 @@ impl Life {
     }
 }
 
+/// A browser, by one link.
+fn whose(key: &LeaseKey) -> (String, String) {
+    (format!("{:?}", key.browser), key.jti.as_str().to_owned())
+}
+
 proptest! {
     #![proptest_config(Config { cases: RUNS, ..Config::default() })]
 
     /// Never do more browsers have a copy than deliveries are counted, nor are more counted than allowed; and
     /// never is a link dead that nobody got the file by, unless it expired, was taken back, or too many gave up.
     #[test]
-    fn a_purchase_whatever_happens(steps in steps(), max_deliveries in prop::sample::select(vec![1_u32, 1, 2])) {
-        let mut life = Life::new(max_deliveries);
+    fn a_purchase_whatever_happens(steps in steps(), shop in prop::sample::select(vec![(1, 1_800), (1, 60), (2, 1_800)])) {
+        let (max_deliveries, lease_idle_secs) = shop;
+        let mut life = Life::new(max_deliveries, lease_idle_secs);
         for step in steps {
             life.step(step);
             life.check();
@@ -392,7 +463,7 @@ proptest! {
 
 #[test]
 fn two_half_copies_of_one_browser_are_one_copy() {
-    let mut life = Life::new(1);
+    let mut life = Life::new(1, 1_800);
     for (from, to) in [(0, 94), (94, TOTAL)] {
         life.step(Step::Redeem { browser: 1 });
         let lease = life.leases.len() - 1;
@@ -411,6 +482,48 @@ fn two_half_copies_of_one_browser_are_one_copy() {
             heard: true,
         });
         life.step(Step::Wait(1_801));
+        life.check();
+    }
+    assert_eq!(life.item().deliveries, 1);
+}
+
+/// A stream that storage failed to begin shows nothing of what its client has.
+#[test]
+fn a_request_that_never_began_makes_no_bytes_forgotten() {
+    let mut life = Life::new(1, 1_800);
+    life.step(Step::Redeem { browser: 0 });
+    let begin = |from, to, open_ended| Step::Begin {
+        lease: 0,
+        from,
+        to,
+        open_ended,
+    };
+    let all = Step::Send {
+        stream: 0,
+        bytes: TOTAL,
+    };
+    let end = Step::End {
+        stream: 0,
+        heard: true,
+    };
+    let failed = Step::NotBegun { stream: 0 };
+    for step in [
+        begin(0, 50, false),
+        all,
+        end,
+        begin(50, 60, false),
+        all,
+        Step::End {
+            stream: 0,
+            heard: false,
+        },
+        begin(50, TOTAL, true),
+        failed,
+        begin(60, TOTAL, false),
+        all,
+        end,
+    ] {
+        life.step(step);
         life.check();
     }
     assert_eq!(life.item().deliveries, 1);

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkView, Order, Standing};
+use super::{LinkView, Order, Reply, Standing};
 use crate::domain::id::RandomId;
 use crate::domain::mail::{Mail, Outcome, Schedule};
 use crate::domain::settings::{Limits, ProductId};
@@ -162,6 +162,10 @@ impl MailState {
 
     pub(super) fn keep(&mut self, mail: &Mail, now: Timestamp) {
         if self.mail.is_none() {
+            if self.trouble.is_none() {
+                // The provider's time begins when it has something to send.
+                self.asked_at = now;
+            }
             self.mail = Some(mail.clone());
             self.text_since = Some(now);
         }
@@ -177,7 +181,10 @@ impl MailState {
 
     /// There is nothing to send any more.
     pub(super) fn cancel(&mut self) {
-        self.end(Stage::Cancelled);
+        // What was sent was sent.
+        if self.due_at.is_some() {
+            self.end(Stage::Cancelled);
+        }
     }
 
     /// An attempt has ended. What was asked for meanwhile has another text, of which this says nothing.
@@ -254,7 +261,9 @@ impl MailState {
         } else {
             schedule.given_up_after_secs()
         };
-        self.attempts > 0 && waited_secs >= patience_secs
+        // What could not be composed yet, since its product is not configured, never was at the provider.
+        let tried = self.mail.is_some() || self.trouble.is_some();
+        tried && waited_secs >= patience_secs
     }
 
     /// The provider may soon have forgotten the text's key.
@@ -287,7 +296,9 @@ impl Order {
             };
             return;
         }
-        // Its time stays: a provider that is down is not asked more often because a buyer is.
+        // Its time stays: a provider that is down is not asked more often because a buyer is. But who asks today is not
+        // given up on tonight.
+        state.asked_at = now;
         state.recompose();
         for product in products {
             if !state.products.contains(&product) {
@@ -297,7 +308,7 @@ impl Order {
     }
 
     /// Somebody has lost the mail: what works is mailed again as it is, what expired before it was used is renewed.
-    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) {
+    pub(super) fn recover(&mut self, fresh: &RandomId, limits: &Limits, now: Timestamp) -> Reply {
         let mut products = Vec::new();
         let mut renewed = false;
         for (at, item) in self.items.iter_mut().enumerate() {
@@ -309,7 +320,7 @@ impl Order {
                 Standing::Expired { .. } if item.is_fit_to_mail(link, 0, limits, now) => {
                     continue;
                 }
-                Standing::Expired { .. } => {
+                Standing::Expired { .. } | Standing::Exhausted { .. } => {
                     item.renew(fresh.nth(at), limits, now);
                     renewed = true;
                 }
@@ -324,8 +335,14 @@ impl Order {
                     .all(|product| mail.products.contains(product))
         });
         // What is on its way already is not composed anew, or else a stranger could have it sent twice.
-        if !products.is_empty() && (renewed || !pending) {
+        if products.is_empty() {
+            return Reply::Done;
+        }
+        if renewed || !pending {
             self.ask_for_mail(MailReason::Recovery, products, now);
+        }
+        Reply::WillMail {
+            to: self.purchase.buyer.email.clone(),
         }
     }
 
@@ -418,11 +435,11 @@ impl Order {
             .filter(|item| carried(&item.product))
             .filter_map(|item| {
                 let link = item.links.last()?;
-                let dead = matches!(
+                let alive = matches!(
                     item.standing(link, limits, now),
-                    Standing::Revoked | Standing::Used { .. }
+                    Standing::Ready | Standing::Yours | Standing::InProgress { .. }
                 );
-                (!dead).then(|| self.view(item, link))
+                alive.then(|| self.view(item, link))
             });
         links.collect()
     }

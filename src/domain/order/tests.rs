@@ -35,8 +35,10 @@ fn recorded() -> Option<Order> {
     indexed(decide(None, record(true), PAID_AT).0)
 }
 
-/// KV knows of its links, and the address of it.
+/// KV knows of its links, and the address and the payment of it.
 fn indexed(order: Option<Order>) -> Option<Order> {
+    let registered = Command::Stripe(StripeCommand::Registered);
+    let order = decide(order, registered, PAID_AT).0;
     let order = decide(order, Command::Indexed { jtis: vec![id(1)] }, PAID_AT).0;
     decide(order, Command::AddressKnows, PAID_AT).0
 }
@@ -289,14 +291,14 @@ fn order_format_unchanged() {
     let stored = format!(
         concat!(
             r#"{{"purchase":{{"order":"cs_test_1","products":["demo"],"buyer":{{"name":"Ada Lovelace","#,
-            r#""organisation":"Engines Ltd","email":"ada@example.com"}},"purchased_at":1700000000,"#,
-            r#""payment_intent":"pi_1"}},"origin":"https://shop.example","items":[{{"product":"demo","#,
+            r#""organisation":"Engines Ltd","email":"ada@example.com","country":null,"tax_ids":[]}},"#,
+            r#""purchased_at":1700000000,"payment_intent":"pi_1","amount":null}},"origin":"https://shop.example","items":[{{"product":"demo","#,
             r#""license":"{}","links":[{{"jti":"AQEBAQEBAQEBAQEBAQEBAQ","issued_at":1700000000,"#,
             r#""expires_at":1700086400,"superseded_at":null,"revoked_at":null,"delivered_at":null,"lease":null,"earlier":[],"#,
             r#""begun_etag":null,"sending_leases":0,"indexed":true,"buried":false}}],"deliveries":0,"renewals":0,"#,
             r#""replacements":0}}],"mail":{{"reason":"purchase","products":["demo"],"stage":"due","asked_at":1700000000,"#,
             r#""due_at":1700000000,"attempts":0,"mail":null,"text_since":null,"edition":0,"trouble":null,"#,
-            r#""sent_at":null,"failure":null}},"address_knows":true}}"#
+            r#""sent_at":null,"failure":null}},"stripe":{{"register":null,"name":null,"revision":0,"withdrawn":null}},"address_knows":true}}"#
         ),
         license.as_str()
     );
@@ -455,4 +457,55 @@ fn a_kept_text_is_not_sent_with_links_that_are_dead() {
     let order = decide(two_items_tried(), issue, late).0;
     let job = next_job(order);
     assert_eq!((job.mail, &job.links[0].jti), (None, &id(7)));
+}
+
+#[test]
+fn kv_is_told_again_what_changed_while_it_was_told() {
+    let order = decide(recorded(), Command::Revoke { jti: None }, PAID_AT).0;
+    let told = vec![Ended {
+        jti: id(1),
+        tombstone: Tombstone::Used {
+            at: PAID_AT,
+            replaceable: true,
+        },
+        expires_at: PAID_AT.plus_secs(TTL_SECS),
+    }];
+    let order = decide(order, Command::Buried { links: told }, PAID_AT).0;
+    let ended = order
+        .as_ref()
+        .unwrap()
+        .ended_links(&Limits::default(), PAID_AT);
+    assert_eq!(ended[0].tombstone, Tombstone::Revoked);
+    let order = decide(order, Command::Buried { links: ended }, PAID_AT).0;
+    assert!(
+        order
+            .unwrap()
+            .ended_links(&Limits::default(), PAID_AT)
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_operator_cuts_no_download_off() {
+    let mut order = recorded().unwrap();
+    begin_first_link(&mut order);
+    let limits = Limits::default();
+    let key = LeaseKey {
+        jti: id(1),
+        lease: id(9),
+        browser: browser(1),
+    };
+    let expired = PAID_AT.plus_secs(TTL_SECS);
+    order.items[0].links[0].lease.as_mut().unwrap().seen_at = expired;
+    let heartbeat = Command::Heartbeat { key, stream: id(3) };
+    let order = decide(Some(order), heartbeat, expired).0;
+    let issue = || Command::Issue {
+        product: None,
+        jti: id(5),
+    };
+    let (order, reply) = decide(order, issue(), expired);
+    let retry_after_secs = limits.stream_grace_secs;
+    assert_eq!(reply, Reply::StillRuns { retry_after_secs });
+    let later = expired.plus_secs(retry_after_secs);
+    assert!(matches!(decide(order, issue(), later).1, Reply::Issued(_)));
 }

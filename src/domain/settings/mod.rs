@@ -5,6 +5,7 @@ mod limits;
 mod mail;
 mod product;
 mod secrets;
+mod stripe;
 
 use serde::Serialize;
 
@@ -12,9 +13,10 @@ pub use errors::SettingsErrors;
 pub use limits::Limits;
 pub use mail::{MailProvider, MailSettings};
 pub use product::{Product, ProductId};
+pub use stripe::{Mode, StripeSettings};
 
 use errors::Errors;
-use secrets::{parse_admin_token, parse_api_key, parse_webhook_secrets};
+use secrets::{parse_admin_token, parse_webhook_secrets};
 
 use super::keys::{KeyRing, Secret};
 use super::text;
@@ -35,8 +37,8 @@ pub struct Settings {
     pub environment: Environment,
     /// `STRIPE_WEBHOOK_SECRET`: any of them verifies, so that one can be rolled.
     pub webhook_secrets: Vec<Secret>,
-    /// `STRIPE_API_KEY`.
-    pub stripe_api_key: Secret,
+    /// What else is about Stripe.
+    pub stripe: StripeSettings,
     /// `LINK_KEYS`.
     pub link_keys: KeyRing,
     /// `ADMIN_TOKEN`.
@@ -114,7 +116,7 @@ impl Settings {
         }
         let webhook_secrets =
             errors.required(&read, "STRIPE_WEBHOOK_SECRET", parse_webhook_secrets);
-        let stripe_api_key = errors.required(&read, "STRIPE_API_KEY", parse_api_key);
+        let stripe = errors.stripe(&read, environment);
         let link_keys = errors.required(&read, "LINK_KEYS", KeyRing::parse);
         let admin_token = errors.required(&read, "ADMIN_TOKEN", parse_admin_token);
         let limits = errors.limits(&read);
@@ -124,17 +126,10 @@ impl Settings {
         });
         let shop = errors.shop(&read, environment);
         let products = errors.for_sale(&read);
-        match (
-            webhook_secrets,
-            stripe_api_key,
-            link_keys,
-            admin_token,
-            mail,
-            shop,
-        ) {
+        match (webhook_secrets, stripe, link_keys, admin_token, mail, shop) {
             (
                 Some(webhook_secrets),
-                Some(stripe_api_key),
+                Some(stripe),
                 Some(link_keys),
                 Some(admin_token),
                 Some(mail),
@@ -142,7 +137,7 @@ impl Settings {
             ) if errors.0.is_empty() => Ok(Self {
                 environment,
                 webhook_secrets,
-                stripe_api_key,
+                stripe,
                 link_keys,
                 admin_token,
                 limits,

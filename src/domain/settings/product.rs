@@ -16,7 +16,7 @@ pub struct ProductId(String);
 /// One thing for sale: an archive and what to call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// What Stripe's `metadata.product` says.
+    /// What a checkout's `metadata.product` says.
     pub id: ProductId,
     /// As buyers know it.
     pub name: String,
@@ -26,6 +26,31 @@ pub struct Product {
     pub archive: String,
     /// What the download is called: a file name that ends in `.zip`.
     pub filename: String,
+    /// Stripe's prices that it is sold at, `price_…`.
+    pub prices: Vec<String>,
+    /// Stripe's payment links that sell it, `plink_…`.
+    pub payment_links: Vec<String>,
+}
+
+/// The fields of a product's table.
+const FIELDS: [&str; 7] = [
+    "id",
+    "name",
+    "version",
+    "archive",
+    "filename",
+    "prices",
+    "payment_links",
+];
+
+impl Product {
+    fn stripe_names(&self) -> impl Iterator<Item = &String> {
+        self.prices.iter().chain(&self.payment_links)
+    }
+
+    fn has_stripe_name(&self, name: &String) -> bool {
+        self.stripe_names().any(|known| known == name)
+    }
 }
 
 impl ProductId {
@@ -98,6 +123,17 @@ impl Errors {
             if products.iter().any(|known| known.id == product.id) {
                 self.say(&place, "has an `id` that another product has");
             }
+            for known in &products {
+                for name in product
+                    .stripe_names()
+                    .filter(|name| known.has_stripe_name(name))
+                {
+                    self.say(
+                        &place,
+                        &format!("has `{name}`, which the product `{}` has", known.id),
+                    );
+                }
+            }
             products.push(product);
         }
         products
@@ -109,7 +145,7 @@ impl Errors {
             return None;
         };
         for key in fields.keys() {
-            if !["id", "name", "version", "archive", "filename"].contains(&key.as_str()) {
+            if !FIELDS.contains(&key.as_str()) {
                 self.say(
                     place,
                     &format!("has an unknown field `{}`", text::clean_line(key)),
@@ -140,12 +176,51 @@ impl Errors {
                 && is_line_of_any_length(raw)
         });
         let filename = field("filename", "a file name that ends in `.zip`", is_zip_name);
+        let prices = self.stripe_ids(place, fields, "prices", "price_");
+        let payment_links = self.stripe_ids(place, fields, "payment_links", "plink_");
         Some(Product {
             id: ProductId::parse(&id?)?,
             name: name?,
             version: version?,
             archive: archive?,
             filename: filename?,
+            prices,
+            payment_links,
+        })
+    }
+
+    /// An array of Stripe's ids; none if the field is not there.
+    fn stripe_ids(
+        &mut self,
+        place: &str,
+        fields: &serde_json::Map<String, serde_json::Value>,
+        name: &str,
+        prefix: &str,
+    ) -> Vec<String> {
+        let fits = |id: &str| {
+            id.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty())
+                && id.len() <= 255
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let ids: Option<Vec<String>> = match fields.get(name) {
+            None => return Vec::new(),
+            Some(serde_json::Value::Array(ids)) => ids
+                .iter()
+                .map(|id| {
+                    id.as_str()
+                        .map(str::trim)
+                        .filter(|id| fits(id))
+                        .map(str::to_owned)
+                })
+                .collect(),
+            Some(_) => None,
+        };
+        ids.unwrap_or_else(|| {
+            self.say(
+                place,
+                &format!("takes `{name}` as an array of Stripe's ids, `{prefix}…`"),
+            );
+            Vec::new()
         })
     }
 }

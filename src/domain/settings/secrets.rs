@@ -21,13 +21,6 @@ pub(super) fn parse_webhook_secrets(raw: &str) -> Result<Vec<Secret>, String> {
     Ok(secrets.into_iter().map(Secret::new).collect())
 }
 
-pub(super) fn parse_api_key(raw: &str) -> Result<Secret, String> {
-    if (raw.starts_with("sk_") || raw.starts_with("rk_")) && raw.len() >= 12 {
-        return Ok(Secret::new(raw));
-    }
-    Err("takes a secret or restricted key of Stripe, `sk_…` or `rk_…`".to_owned())
-}
-
 pub(super) fn parse_admin_token(raw: &str) -> Result<Secret, String> {
     if raw.chars().count() >= MIN_ADMIN_TOKEN_CHARS {
         return Ok(Secret::new(raw));

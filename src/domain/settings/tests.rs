@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::order::fixtures::{PRODUCTS, setting as good};
+use crate::domain::payment::PartialRefunds;
 
 fn with<'a>(name: &'a str, value: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
     move |wanted| {
@@ -161,4 +162,104 @@ fn several_webhook_secrets_while_one_is_rolled() {
         settings.webhook_secrets[1].expose(),
         "whsec_fedcba9876543210"
     );
+}
+
+#[test]
+fn the_key_says_which_of_stripes_worlds_this_is() {
+    for (key, mode) in [
+        ("sk_test_0123456789", Mode::Test),
+        ("rk_test_0123456789", Mode::Test),
+        ("sk_live_0123456789", Mode::Live),
+        ("rk_live_0123456789", Mode::Live),
+    ] {
+        let settings = Settings::parse(with("STRIPE_API_KEY", key)).unwrap();
+        assert_eq!(settings.stripe.mode, mode, "{key}");
+    }
+    for key in [
+        "sk_0123456789abc",
+        "sk_demo_0123456789",
+        "sk_test_",
+        "pk_test_0123456789",
+    ] {
+        let said = errors(with("STRIPE_API_KEY", key));
+        assert!(
+            said.len() == 1 && said[0].starts_with("STRIPE_API_KEY takes"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn stripes_other_settings_have_defaults_and_rules() {
+    let stripe = Settings::parse(good).unwrap().stripe;
+    assert_eq!(stripe.api_url, "https://api.stripe.com");
+    assert_eq!(stripe.organisation_field, None);
+    assert_eq!(stripe.partial_refunds, PartialRefunds::Keep);
+    let elsewhere = Settings::parse(with("STRIPE_API_URL", "http://127.0.0.1:12111/"));
+    assert_eq!(elsewhere.unwrap().stripe.api_url, "http://127.0.0.1:12111");
+    for (name, value) in [
+        ("STRIPE_API_URL", "api.stripe.com"),
+        ("STRIPE_API_URL", "http://127.0.0.1/v1"),
+        ("ORGANISATION_FIELD", "my company"),
+        ("PARTIAL_REFUNDS", "maybe"),
+    ] {
+        let said = errors(with(name, value));
+        assert!(said.len() == 1 && said[0].starts_with(name), "{said:?}");
+    }
+    // In production nobody else is taken for Stripe.
+    let said = errors(|name| match name {
+        "ENVIRONMENT" => Some("production".to_owned()),
+        "STRIPE_API_URL" => Some("http://127.0.0.1:12111".to_owned()),
+        _ => good(name),
+    });
+    assert!(
+        said.iter()
+            .any(|what| what.starts_with("STRIPE_API_URL works in development alone")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn prices_and_payment_links_are_stripes_and_belong_to_one_product() {
+    let table = |id: &str, more: &str| {
+        format!(
+            r#"{{"id":"{id}","name":"A","version":"1","archive":"a.zip","filename":"a.zip"{more}}}"#
+        )
+    };
+    let two = |a: &str, b: &str| format!("[{},{}]", table("a", a), table("b", b));
+    let sold = two(
+        r#","prices":["price_1","price_2"]"#,
+        r#","payment_links":["plink_1"]"#,
+    );
+    let products = Settings::parse(with("PRODUCTS", &sold)).unwrap().products;
+    assert_eq!(products[0].prices, ["price_1", "price_2"]);
+    assert_eq!(products[1].payment_links, ["plink_1"]);
+    for (raw, says) in [
+        (two(r#","prices":"price_1""#, ""), "`prices` as an array"),
+        (two(r#","prices":["prod_1"]"#, ""), "`prices` as an array"),
+        (
+            two(r#","payment_links":["https://buy.stripe.com/x"]"#, ""),
+            "`payment_links` as an array",
+        ),
+        (
+            two(r#","prices":["price_1"]"#, r#","prices":["price_1"]"#),
+            "which the product `a` has",
+        ),
+        (
+            two(
+                r#","payment_links":["plink_1"]"#,
+                r#","payment_links":["plink_1"]"#,
+            ),
+            "which the product `a` has",
+        ),
+    ] {
+        let said = errors(with("PRODUCTS", &raw));
+        assert!(said.len() == 1 && said[0].contains(says), "{raw}: {said:?}");
+    }
+    // All of it at once.
+    let said = errors(with(
+        "PRODUCTS",
+        &two(r#","prices":[1]"#, r#","payment_links":[2],"prize":3"#),
+    ));
+    assert_eq!(said.len(), 3, "{said:?}");
 }

@@ -4,13 +4,13 @@ use pollster::block_on;
 
 use crate::domain::id::BrowserId;
 use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser};
-use crate::domain::order::{Client, Command, Ending, LeaseRefusal, Standing};
+use crate::domain::order::{Client, Command, Ending, LeaseRefusal, Standing, Tombstone};
 use crate::domain::zip::Segment;
 use crate::flow::download::{Freshness, Opened};
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{FakeMemory, Town, archive};
 use crate::flow::links::{IssueRequest, issue};
-use crate::flow::ports::{Orders as _, Tombstone, Verdict};
+use crate::flow::ports::{Orders as _, Verdict};
 
 const USED: Standing = Standing::Used {
     at: PAID_AT,

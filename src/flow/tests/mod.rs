@@ -3,4 +3,7 @@ mod buying;
 mod downloading;
 mod issuing;
 mod mailing;
+mod money;
 mod renewing;
+mod returning;
+mod watching;

@@ -595,3 +595,35 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_download_outlives_a_shop_that_is_short_of_patience() {
+    let limits = Limits {
+        lease_idle_secs: 60,
+        ..Limits::default()
+    };
+    let mut link = leased();
+    link.begin(&key(11, 1), id(21), &from(0), &limits, at(1))
+        .unwrap();
+    for beat in 1..=20 {
+        let now = at(1 + beat * limits.heartbeat_secs());
+        link.heartbeat(&key(11, 1), &id(21), &limits, now).unwrap();
+    }
+    assert_eq!(
+        link.hand_over(&key(11, 1), &id(21), &limits, at(2_500)),
+        Ok(true)
+    );
+}
+
+#[test]
+fn a_browser_that_asks_too_often_after_the_delivery_is_told_so() {
+    let mut link = delivered();
+    for _ in 0..limits().max_early_requests {
+        let _ = link.start(&key(11, 1), 22, &from(0), at(30));
+    }
+    let used = Standing::Used {
+        at: at(20),
+        replaceable: true,
+    };
+    assert_eq!(link.stands(Some(&browser(1)), at(31)), used);
+}

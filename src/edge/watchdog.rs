@@ -1,0 +1,75 @@
+//! The cron trigger.
+
+use worker::{Env, KvStore};
+
+use super::answer::log_line;
+use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::operator_object::OperatorAlarm;
+use super::stripe_api::StripeHttp;
+use crate::flow::failure::Failure;
+use crate::flow::ports::{Notebook, Operator as _, Unavailable};
+use crate::flow::watchdog::{self, Findings, Watch};
+
+/// Where the watchdog keeps how far it got.
+const KEY: &str = "watchdog";
+
+/// One run. It logs what it found, and raises the alarm for what was wrong.
+pub(super) async fn run(env: &Env) {
+    let causes = match look(env).await {
+        Ok(found) => {
+            log_line(&serde_json::json!({
+                "cron": "watchdog", "events": found.events, "missing": found.missing, "unfit": found.unfit,
+                "more": found.more,
+            }));
+            found.causes()
+        }
+        Err(failure) => {
+            let (code, detail) = (failure.problem().code, failure.log_detail());
+            log_line(&serde_json::json!({ "cron": "watchdog", "code": code, "detail": detail }));
+            failure.cause().into_iter().collect()
+        }
+    };
+    for cause in causes {
+        // What is not told now is found again, or logged above.
+        let _ = OperatorAlarm(env).raise(cause).await;
+    }
+}
+
+async fn look(env: &Env) -> Result<Findings, Failure> {
+    let settings = bindings::settings(env).map_err(Failure::Settings)?;
+    let links = env
+        .kv("LINKS")
+        .map_err(|error| unavailable("LINKS", &error))?;
+    let objects = OrderObjects(env);
+    watchdog::run(
+        &settings,
+        &objects,
+        &objects,
+        &StripeHttp(&settings.stripe),
+        &KvNotebook(links),
+        &SystemRandom,
+        bindings::now(),
+    )
+    .await
+}
+
+/// The notebook, in `LINKS`. What KV shows late is looked through once more, and changes nothing.
+struct KvNotebook(KvStore);
+
+impl Notebook for KvNotebook {
+    async fn read(&self) -> Result<Option<Watch>, Unavailable> {
+        let read = self.0.get(KEY).json().await;
+        read.map_err(|error| unavailable("LINKS", &error))
+    }
+
+    async fn write(&self, watch: &Watch) -> Result<(), Unavailable> {
+        let json = serde_json::to_string(watch).map_err(|error| unavailable("LINKS", &error))?;
+        let put = self
+            .0
+            .put(KEY, json)
+            .map_err(|error| unavailable("LINKS", &error))?;
+        put.execute()
+            .await
+            .map_err(|error| unavailable("LINKS", &error))
+    }
+}
