@@ -3,6 +3,8 @@
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
 
+use std::cell::Cell;
+
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
@@ -13,16 +15,16 @@ use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
 use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
-use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
-use crate::flow::errands::{self, Done};
+use crate::flow::errands::Done;
 use crate::flow::failure::Failure;
 use crate::flow::outbox::Outbox;
 use crate::flow::ports::{Operator as _, Referee, Unavailable, Work};
+use crate::flow::ringing;
 
 /// An alarm that failed rings again after so many seconds at the earliest: what fails at once would
 /// otherwise ring without end.
@@ -37,12 +39,28 @@ pub struct Order {
     state: State,
     env: Env,
     limits: std::result::Result<Limits, SettingsErrors>,
+    /// As far as this instance knows.
+    alarm: Cell<AlarmSet>,
+}
+
+/// When the alarm rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AlarmSet {
+    Unknown,
+    Never,
+    At(Timestamp),
 }
 
 impl DurableObject for Order {
     fn new(state: State, env: Env) -> Self {
         let limits = Limits::parse(|name| bindings::setting(&env, name));
-        Self { state, env, limits }
+        let alarm = Cell::new(AlarmSet::Unknown);
+        Self {
+            state,
+            env,
+            limits,
+            alarm,
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -77,6 +95,7 @@ impl DurableObject for Order {
     /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
     /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
+        self.alarm.set(AlarmSet::Unknown);
         let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
         let pause_secs = Schedule::new(speedup).pause_secs(1);
         if let Err(error) = self
@@ -164,7 +183,7 @@ impl Order {
         };
         let (code, detail) = (failure.problem().code, failure.log_detail());
         log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
-        if let Some(cause) = failure.cause().or_else(|| self.stuck(&failure)) {
+        if let Some(cause) = failure.cause() {
             // Should that fail, the cause will be there again at the next attempt.
             let _ = OperatorAlarm(&self.env).raise(cause).await;
         }
@@ -176,26 +195,10 @@ impl Order {
         }
     }
 
-    /// What the operator is told of an order whose errands fail and fail, and its mail with them.
-    fn stuck(&self, failure: &Failure) -> Option<Cause> {
-        let order = self.load().ok().flatten()?;
-        let detail = failure.log_detail().unwrap_or_default();
-        let name = order.purchase.order.as_str();
-        let stuck = order.stripe.is_stuck();
-        stuck.then(|| Cause::new(Code::OrderFailing, name, &detail))
-    }
-
-    /// First what is to be told or asked, then the mail: so none goes out for what was given back, or is not known.
     async fn run_outbox(&self) -> std::result::Result<(), Failure> {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
         let objects = OrderObjects(&self.env);
         let stripe = StripeHttp(&settings.stripe);
-        let now = bindings::now();
-        let done = errands::run(&settings, self, &objects, &stripe, &SystemRandom, now).await?;
-        if done == Done::Forgotten {
-            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
-            return Ok(());
-        }
         let links = self
             .env
             .kv("LINKS")
@@ -213,7 +216,11 @@ impl Order {
             operator: &OperatorAlarm(&self.env),
             random: &SystemRandom,
         };
-        outbox.run(bindings::now()).await
+        let done = ringing::ring(&outbox, &objects, &stripe, bindings::now()).await?;
+        if done == Done::Forgotten {
+            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+        }
+        Ok(())
     }
 
     /// The answer, and whether anything changed.
@@ -299,15 +306,26 @@ impl Order {
             .map(|at| at.max(now.plus_secs(kv_pause_secs)));
         let errand = order.stripe.due_at();
         let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
-        match errand.into_iter().chain(mail).chain(kv).min() {
-            Some(at) => {
+        match (
+            errand.into_iter().chain(mail).chain(kv).min(),
+            self.alarm.get(),
+        ) {
+            // One that rings too early costs less than one more write each time that it moves: it finds nothing due, and
+            // sets the next one.
+            (Some(at), AlarmSet::At(rings_at)) if rings_at <= at => Ok(()),
+            (Some(at), _) => {
+                self.alarm.set(AlarmSet::At(at));
                 let secs = at.secs_since(now).max(0);
                 self.state
                     .storage()
                     .set_alarm(secs.saturating_mul(1_000))
                     .await
             }
-            None => self.state.storage().delete_alarm().await,
+            (None, AlarmSet::Never | AlarmSet::At(_)) => Ok(()),
+            (None, AlarmSet::Unknown) => {
+                self.alarm.set(AlarmSet::Never);
+                self.state.storage().delete_alarm().await
+            }
         }
     }
 }

@@ -22,12 +22,11 @@ pub enum Done {
     Forgotten,
 }
 
-/// An order's alarm rang: does the errands that are due. Each attempt is stored before it is made, and with it the next
-/// one.
+/// Does an order's errands that are due. Each attempt is stored before it is made, and with it the next one.
 ///
 /// 1. Stripe is asked what the session is about, if its event did not say.
 /// 2. The payment is told of the order, and answers how it stands. So a refund that came first is heard of before any
-///    mail goes out.
+///    mail goes out: until the payment has answered the mail waits, for hours if it must.
 ///
 /// # Errors
 /// What failed, for the log: it is due again.

@@ -13,6 +13,7 @@ pub mod links;
 pub mod outbox;
 pub mod ports;
 pub mod renewal;
+pub mod ringing;
 pub mod success;
 pub mod watchdog;
 pub mod webhook;

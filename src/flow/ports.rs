@@ -8,7 +8,7 @@ use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Ended, Link, MailFailure, Order, Reply, Tombstone};
+use crate::domain::order::{Command, Ended, Link, LinkView, MailFailure, Order, Reply, Tombstone};
 use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{Limits, ProductId};
 use crate::domain::stripe::Session;
@@ -71,6 +71,8 @@ pub struct Work {
     pub untold_failure: Option<MailFailure>,
     /// Since when others are to be told what the order knows.
     pub known_due_at: Option<Timestamp>,
+    /// Whether what it has to ask or tell outside fails and fails.
+    pub errands_stuck: bool,
 }
 
 impl Work {
@@ -82,6 +84,7 @@ impl Work {
             order: order.purchase.order.clone(),
             untold_failure: mail.and_then(|mail| mail.untold_failure().cloned()),
             known_due_at: order.kv_due_at(limits),
+            errands_stuck: order.stripe.is_stuck(),
         }
     }
 }
@@ -295,6 +298,13 @@ pub trait Memory {
 
     /// Keeps it.
     fn keep_verdict(&self, etag: &str, verdict: &Verdict);
+
+    /// What an order said of this link a moment ago, as far as that never changes. Whether it still opens anything,
+    /// the order is asked.
+    fn view(&self, jti: &RandomId) -> Option<LinkView>;
+
+    /// Keeps it.
+    fn keep_view(&self, view: &LinkView);
 
     /// A product's texts, if they were read a moment ago.
     fn texts(&self, product: &ProductId, now: Timestamp) -> Option<Texts>;

@@ -22,6 +22,10 @@ const PAUSES_SECS: [i64; 6] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600, 4 * 3_600];
 /// An errand that was tried so often has been failing for an hour and more.
 const STUCK_AFTER_ATTEMPTS: u32 = 5;
 
+/// A mail waits so long for its payment to be asked, in seconds: what was given back is not mailed. Then it goes all the
+/// same, since somebody paid; the operator has known of it for hours.
+const MAIL_WAITS_SECS: i64 = 6 * 3_600;
+
 /// What is stored of Stripe's say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StripeSide {
@@ -40,6 +44,9 @@ pub struct StripeSide {
 struct Errand {
     due_at: Timestamp,
     attempts: u32,
+    /// The first attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
 /// Access that Stripe's word took away.
@@ -106,6 +113,7 @@ impl StripeSide {
         let due = Some(Errand {
             due_at: now,
             attempts: 0,
+            since: None,
         });
         Self {
             register: purchase.payment_intent.as_ref().and(due.clone()),
@@ -119,6 +127,19 @@ impl StripeSide {
     pub fn due_at(&self) -> Option<Timestamp> {
         let errand = self.name.as_ref().or(self.register.as_ref());
         errand.map(|errand| errand.due_at)
+    }
+
+    /// Whether no mail goes out yet: the payment was not asked, and nobody has waited for that too long.
+    pub(super) fn holds_mail(&self, now: Timestamp) -> bool {
+        let waits = |errand: &Errand| errand.mail_waits_until().is_none_or(|until| now < until);
+        self.register.as_ref().is_some_and(waits)
+    }
+
+    /// When to see again whether a mail may go out, if it has to wait.
+    pub(super) fn mail_held_until(&self) -> Option<Timestamp> {
+        let errand = self.register.as_ref()?;
+        let until = errand.mail_waits_until();
+        Some(until.map_or(errand.due_at, |until| until.min(errand.due_at)))
     }
 
     /// Whether an errand fails and fails: the operator is to know, since the mail waits for it.
@@ -145,6 +166,10 @@ impl StripeSide {
 }
 
 impl Errand {
+    fn mail_waits_until(&self) -> Option<Timestamp> {
+        self.since.map(|since| since.plus_secs(MAIL_WAITS_SECS))
+    }
+
     /// Begins an attempt, if it is due. The next one is set before this one is made.
     fn start(&mut self, now: Timestamp) -> bool {
         if now < self.due_at {
@@ -155,6 +180,7 @@ impl Errand {
             .ok()
             .and_then(|at| PAUSES_SECS.get(at).copied());
         self.due_at = now.plus_secs(pause.unwrap_or(last));
+        self.since.get_or_insert(now);
         self.attempts = self.attempts.saturating_add(1);
         true
     }

@@ -119,7 +119,9 @@ impl Order {
     /// When a mail is due, or the operator is to hear of one.
     #[must_use]
     pub fn mail_due_at(&self) -> Option<Timestamp> {
-        self.mail.as_ref().and_then(MailState::due_at)
+        let due_at = self.mail.as_ref().and_then(MailState::due_at)?;
+        let held_until = self.stripe.mail_held_until();
+        Some(held_until.map_or(due_at, |until| until.max(due_at)))
     }
 
     /// When others are to be told: KV whose a link is, or that it has ended; the address of this order.
@@ -220,6 +222,7 @@ impl Order {
                 link.finish(&key, &stream, ending, limits, now)
                     .map(|()| None)
             }),
+            Command::StartMail { .. } if self.stripe.holds_mail(now) => Reply::MailJob(None),
             Command::StartMail { fresh, schedule } => {
                 Reply::MailJob(self.start_mail(&fresh, schedule, limits, now).map(Box::new))
             }

@@ -125,9 +125,11 @@ impl Life {
             items: vec![new_item()],
             mail: true,
         };
+        let recorded = decide(None, record, &limits, PAID_AT).0;
+        let registered = Command::Stripe(StripeCommand::Registered);
         Self {
             limits,
-            order: decide(None, record, &limits, PAID_AT).0,
+            order: decide(recorded, registered, &limits, PAID_AT).0,
             now: PAID_AT,
             drawn: 0,
             leases: Vec::new(),

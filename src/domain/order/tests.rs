@@ -248,36 +248,6 @@ fn the_mail_is_tried_with_growing_pauses_until_it_is_sent() {
 }
 
 #[test]
-fn every_attempt_sends_the_text_of_the_first() {
-    let mail = |text: &str| crate::domain::mail::Mail {
-        to: "a@b".to_owned(),
-        subject: "s".to_owned(),
-        text: text.to_owned(),
-        html: String::new(),
-        links: Vec::new(),
-        ..crate::domain::mail::fixtures::mail()
-    };
-    let (order, _) = decide(
-        recorded(),
-        Command::KeepMail {
-            mail: mail("first"),
-        },
-        PAID_AT,
-    );
-    let (order, _) = decide(
-        order,
-        Command::KeepMail {
-            mail: mail("second"),
-        },
-        PAID_AT,
-    );
-    let Reply::MailJob(Some(job)) = decide(order, start_mail(), PAID_AT).1 else {
-        panic!()
-    };
-    assert_eq!(job.mail, Some(mail("first")));
-}
-
-#[test]
 fn a_purchase_made_elsewhere_sends_no_mail() {
     let order = indexed(decide(None, record(false), PAID_AT).0);
     assert_eq!(order.as_ref().unwrap().next_alarm(&Limits::default()), None);
@@ -425,7 +395,7 @@ fn two_items_tried() -> Option<Order> {
         links: Vec::new(),
         ..crate::domain::mail::fixtures::mail()
     };
-    let order = decide(None, command, PAID_AT).0;
+    let order = indexed(decide(None, command, PAID_AT).0);
     let order = decide(order, start_mail(), PAID_AT).0;
     decide(order, Command::KeepMail { mail }, PAID_AT).0
 }

@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Fault, OnlyOrder, Town, broken, settings};
+use super::{Fault, Town, broken, settings};
 use crate::domain::id::OrderId;
 use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::stripe::Session;
-use crate::flow::errands::{self, Done};
+use crate::flow::errands;
 use crate::flow::failure::Failure;
 use crate::flow::ports::{
     ApiError, EventPage, EventsQuery, Ledger, Notebook, Payments, StripeApi, Unavailable,
@@ -130,18 +130,6 @@ impl Notebook for FakeNotebook {
 }
 
 impl Town {
-    /// The first part of the order's alarm.
-    pub(super) fn run_errands(&self, referee: &OnlyOrder<'_>) -> Result<Done, Failure> {
-        pollster::block_on(errands::run(
-            &self.settings,
-            referee,
-            &self.payments,
-            &self.stripe,
-            &self.random,
-            self.now(),
-        ))
-    }
-
     /// The payments' alarms ring: each tells its order, if there is something to tell.
     pub(in crate::flow) fn ring_payments(&self) -> Result<(), Failure> {
         let names: Vec<String> = self.payments.payments.borrow().keys().cloned().collect();

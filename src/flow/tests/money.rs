@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::buying::{post, ring_on, signed};
+use crate::domain::alarm::Code;
 use crate::domain::order::fixtures::PAID_AT;
 use crate::domain::order::{Order, Standing};
 use crate::domain::payment::PartialRefunds;
@@ -393,4 +394,58 @@ proptest! {
         prop_assert_eq!(live.len(), usize::from(paid));
         prop_assert!(mails.len() <= order.items[0].links.len(), "{} mails", mails.len());
     }
+}
+
+#[test]
+fn no_mail_goes_out_for_what_was_given_back_while_its_payment_does_not_answer() {
+    let town = Town::new();
+    tell(&town, RefundCreated, 0);
+    tell(&town, Completed, 1);
+    let faults = [Fault::NotDone, Fault::NotDone, Fault::NotDone];
+    town.payments.faults.borrow_mut().extend(faults);
+    settle(&town);
+    assert_eq!(town.mailer.calls.get(), 0);
+    assert_eq!(link(&town.orders.only(), &town), Standing::Revoked);
+}
+
+#[test]
+fn a_payment_that_does_not_answer_for_hours_is_told_and_keeps_no_mail_for_longer() {
+    let town = Town::new();
+    tell(&town, Completed, 0);
+    let faults = std::iter::repeat_n(Fault::NotDone, 12);
+    town.payments.faults.borrow_mut().extend(faults);
+    let mut mailed_after = None;
+    for _ in 0..40 {
+        let order = town.orders.only();
+        let Some(at) = order.next_alarm(&town.settings.limits) else {
+            break;
+        };
+        town.wait(at.secs_since(town.now()).max(1));
+        let _ = town.ring(None);
+        if town.mailer.calls.get() > 0 {
+            mailed_after.get_or_insert(town.now().secs_since(PAID_AT));
+        }
+    }
+    let hours = mailed_after.unwrap() / 3_600;
+    assert_eq!((hours, town.mailer.calls.get()), (6, 1));
+    let told = town.operator.heard.borrow();
+    assert!(told.iter().any(|cause| cause.code == Code::OrderFailing));
+    assert!(town.orders.only().stripe.due_at().is_none(), "it goes on");
+}
+
+#[test]
+fn what_stripe_does_not_tell_for_hours_is_told() {
+    let town = town_with_prices();
+    let event = nameless(&town);
+    deliver(&town, &event).unwrap();
+    for _ in 0..6 {
+        let down = ApiError::Unavailable("down".to_owned());
+        town.stripe.errors.borrow_mut().push_back(down);
+        let due_at = town.orders.only().next_alarm(&town.settings.limits);
+        town.wait(due_at.unwrap().secs_since(town.now()).max(1));
+        assert!(town.ring(None).is_err());
+    }
+    let told = town.operator.heard.borrow();
+    assert_eq!(told[0].code, Code::OrderFailing);
+    assert_eq!(told[0].subject, "cs_test_1");
 }

@@ -96,8 +96,9 @@ fn the_money_comes_back_and_a_new_link_is_mailed() {
 #[test]
 fn a_restored_mail_has_a_key_of_its_own() {
     let mut keys = Vec::new();
-    let mut state = after(&[record(true)]);
-    let mut now = PAID_AT.plus_secs(3_600);
+    let registered = Command::Stripe(StripeCommand::Registered);
+    let mut state = after(&[record(true), registered]);
+    let mut now = PAID_AT.plus_secs(2 * 3_600);
     for words in [
         vec![],
         vec![hear(1, Some(Withdrawal::Disputed)), hear(2, None)],

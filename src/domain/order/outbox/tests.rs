@@ -32,6 +32,7 @@ impl Shop {
             items: vec![new_item()],
             mail: true,
         });
+        shop.ask(Command::Stripe(StripeCommand::Registered));
         shop
     }
 
@@ -360,6 +361,16 @@ fn an_attempt_whose_end_nobody_heard_of_is_followed_by_another() {
     let second = shop.attempt().unwrap();
     assert_eq!(second.idempotency_key, first.idempotency_key);
     assert_eq!(second.mail, Some(mail()));
+}
+
+#[test]
+fn every_attempt_sends_the_text_of_the_first() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.attempt().unwrap();
+    let mut other = mail();
+    other.text = "Another text\n".to_owned();
+    shop.ask(Command::KeepMail { mail: other });
+    assert_eq!(shop.attempt().unwrap().mail, Some(mail()));
 }
 
 #[derive(Clone, Debug)]
