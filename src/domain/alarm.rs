@@ -4,7 +4,9 @@
 //! what arises while that is on its way, in the next.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
+use crate::domain::id::hex;
 use crate::domain::mail::{Mail, Outcome, Schedule, cleaned};
 use crate::domain::settings::{MailSettings, Shop};
 use crate::domain::template::{TemplateError, render};
@@ -107,26 +109,36 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause; its texts are cleaned of addresses, keys and links.
+    /// A cause; its texts are cleaned of addresses, keys and links. An order that is called by an address, as a
+    /// reference may be, goes by its digest.
     #[must_use]
     pub fn new(code: Code, subject: &str, detail: &str) -> Self {
         Self {
             code,
             // A session's id is longer than what `cleaned` takes for a word.
-            subject: text::clean_line(subject).replace('@', ""),
+            subject: named(&text::clean_line(subject)),
             detail: cleaned(detail),
         }
     }
 }
 
+fn named(subject: &str) -> String {
+    if !subject.contains('@') {
+        return subject.to_owned();
+    }
+    let digest: String = hex(&Sha256::digest(subject.as_bytes()))
+        .chars()
+        .take(12)
+        .collect();
+    format!("[address] {digest}")
+}
+
 /// What the object `operator` stores.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarms {
-    /// The day that `known` is about, in days since 1970-01-01 UTC.
-    day: i64,
-    /// What was raised on that day.
-    known: Vec<(Code, String)>,
-    /// What is to be told.
+    /// What was raised in the last day, and when.
+    known: Vec<(Code, String, Timestamp)>,
+    /// What is to be told, until it was.
     waiting: Vec<Waiting>,
     /// How many more there are to be told of.
     unnamed: u32,
@@ -149,6 +161,10 @@ struct Sending {
     mail: Mail,
     first_at: Timestamp,
     attempts: u32,
+    /// So many of those that wait are in it.
+    tells: usize,
+    /// And it counts so many more.
+    counts: u32,
 }
 
 /// An attempt at the operator's mail.
@@ -167,26 +183,28 @@ pub enum Told {
     Yes,
     /// It is tried again.
     NotYet,
-    /// It will not be tried again; the log has it all.
-    Never,
+    /// The operator can't be reached so. A new mail tells it all a day later; /healthz and the log have it now.
+    Failed,
 }
 
 impl Alarms {
-    /// Takes a cause in. `false` if it was raised on this day before.
+    /// Takes a cause in. `false` if it was raised within a day before.
     pub fn raise(&mut self, cause: Cause, schedule: Schedule, now: Timestamp) -> bool {
-        let day = now.as_secs().div_euclid(DAY_SECS);
-        if day != self.day {
-            self.day = day;
-            self.known.clear();
-        }
-        let key = (cause.code, cause.subject.clone());
-        if self.known.contains(&key) {
+        self.known
+            .retain(|(_, _, at)| now.secs_since(*at) < DAY_SECS);
+        let same = |code, subject: &str| code == cause.code && subject == cause.subject;
+        if self.known.iter().any(|(code, what, _)| same(*code, what)) {
             return false;
         }
         if self.known.len() < MAX_KNOWN {
-            self.known.push(key);
+            self.known.push((cause.code, cause.subject.clone(), now));
         }
-        if self.waiting.len() < MAX_TOLD {
+        let mut waiting = self.waiting.iter().map(|it| &it.cause);
+        if waiting.any(|it| same(it.code, &it.subject)) {
+            return true;
+        }
+        let in_mail = self.mail.as_ref().map_or(0, |sending| sending.tells);
+        if self.waiting.len().saturating_sub(in_mail) < MAX_TOLD {
             self.waiting.push(Waiting { cause, since: now });
         } else {
             self.unnamed = self.unnamed.saturating_add(1);
@@ -202,7 +220,22 @@ impl Alarms {
         self.due_at
     }
 
-    /// Begins an attempt, if one is due. The next one is set before this one is made. Without an operator's
+    /// What has waited for hours and was not told, and how often.
+    #[must_use]
+    pub fn untold(&self, schedule: Schedule, now: Timestamp) -> Vec<(Code, usize)> {
+        let mut untold: Vec<(Code, usize)> = Vec::new();
+        let late = |it: &&Waiting| now.secs_since(it.since) >= schedule.stuck_after_secs();
+        for Waiting { cause, .. } in self.waiting.iter().filter(late) {
+            match untold.iter_mut().find(|(code, _)| *code == cause.code) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => untold.push((cause.code, 1)),
+            }
+        }
+        untold
+    }
+
+    /// Begins an attempt, if one is due. The next one is set before this one is made. Before the provider forgets its
+    /// key, a mail is composed anew, with all that waits by then. Without an operator's
     /// address what waits is forgotten: it is in the log.
     ///
     /// # Errors
@@ -220,20 +253,23 @@ impl Alarms {
         let Some(operator) = &settings.operator else {
             self.waiting.clear();
             self.unnamed = 0;
-            self.done(schedule, now);
+            self.mail = None;
+            self.due_at = None;
             return Ok(None);
         };
-        let mut sending = match self.mail.take() {
+        let last = self.mail.take();
+        let attempts = last.as_ref().map_or(0, |last| last.attempts);
+        let good = |last: &Sending| now.secs_since(last.first_at) < schedule.text_kept_secs();
+        let mut sending = match last.filter(good) {
             Some(sending) => sending,
             None => {
-                let mail = self.compose(shop, settings, operator)?;
-                self.waiting.clear();
-                self.unnamed = 0;
                 self.mails = self.mails.saturating_add(1);
                 Sending {
-                    mail,
+                    mail: self.compose(shop, settings, operator)?,
                     first_at: now,
-                    attempts: 0,
+                    attempts,
+                    tells: self.waiting.len().min(MAX_TOLD),
+                    counts: self.unnamed,
                 }
             }
         };
@@ -247,15 +283,18 @@ impl Alarms {
         Ok(Some(job))
     }
 
-    /// Notes what became of an attempt.
+    /// Notes what became of an attempt. Nothing is given up: what was not told waits.
     pub fn heard(&mut self, outcome: &Outcome, schedule: Schedule, now: Timestamp) -> Told {
         let Some(sending) = &self.mail else {
             return Told::Yes;
         };
-        let late = now.secs_since(sending.first_at) >= schedule.given_up_after_secs();
         match outcome {
             Outcome::Sent | Outcome::SentBefore => {
-                self.done(schedule, now);
+                self.waiting.drain(..sending.tells.min(self.waiting.len()));
+                self.unnamed = self.unnamed.saturating_sub(sending.counts);
+                self.mail = None;
+                let more = !self.waiting.is_empty() || self.unnamed > 0;
+                self.due_at = more.then(|| now.plus_secs(schedule.gathering_secs()));
                 Told::Yes
             }
             Outcome::Later {
@@ -263,22 +302,17 @@ impl Alarms {
             }
             | Outcome::Refused {
                 retry_after_secs, ..
-            } if !late => {
+            } => {
                 let wanted = retry_after_secs.map(|secs| now.plus_secs(secs));
                 self.due_at = self.due_at.max(wanted);
                 Told::NotYet
             }
-            _ => {
-                self.done(schedule, now);
-                Told::Never
+            Outcome::Never { .. } => {
+                self.mail = None;
+                self.due_at = Some(now.plus_secs(schedule.unreachable_pause_secs()));
+                Told::Failed
             }
         }
-    }
-
-    fn done(&mut self, schedule: Schedule, now: Timestamp) {
-        self.mail = None;
-        let more = !self.waiting.is_empty();
-        self.due_at = more.then(|| now.plus_secs(schedule.gathering_secs()));
     }
 
     fn compose(
@@ -290,6 +324,7 @@ impl Alarms {
         let causes: Vec<_> = self
             .waiting
             .iter()
+            .take(MAX_TOLD)
             .map(|Waiting { cause, since }| CauseContext {
                 code: cause.code.as_str(),
                 meaning: cause.code.in_words(),
@@ -332,137 +367,4 @@ struct CauseContext<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::order::fixtures;
-
-    const NOW: Timestamp = fixtures::PAID_AT;
-    const ORDER: &str = "cs_test_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0";
-
-    fn stuck(order: &str) -> Cause {
-        Cause::new(Code::MailStuck, order, "Resend 500: for ada@example.com")
-    }
-
-    fn schedule() -> Schedule {
-        Schedule::new(1)
-    }
-
-    fn start(alarms: &mut Alarms, now: Timestamp) -> Option<AlarmJob> {
-        alarms
-            .start(&fixtures::shop(), &fixtures::mail_settings(), now)
-            .unwrap()
-    }
-
-    fn down() -> Outcome {
-        Outcome::no_answer("down")
-    }
-
-    #[test]
-    fn one_mail_tells_all_that_arose_within_minutes() {
-        let mut alarms = Alarms::default();
-        assert!(alarms.raise(stuck(ORDER), schedule(), NOW));
-        let refused = Cause::new(Code::MailRefused, "resend", "Resend 401");
-        assert!(alarms.raise(refused, schedule(), NOW.plus_secs(60)));
-        assert_eq!(start(&mut alarms, NOW.plus_secs(179)), None);
-        let job = start(&mut alarms, NOW.plus_secs(180)).unwrap();
-        assert_eq!(job.mail.to, "operator@example.com");
-        assert_eq!(
-            job.mail.subject,
-            "Demo Shop needs you: mail-stuck and 1 more"
-        );
-        for body in [&job.mail.text, &job.mail.html] {
-            for part in [
-                ORDER,
-                "mail-stuck",
-                "mail-refused",
-                "14 November 2023, 22:13 UTC",
-                "[address]",
-            ] {
-                assert!(body.contains(part), "{part} in {body}");
-            }
-            assert!(!body.contains("ada@"), "{body}");
-        }
-        assert_eq!(alarms.heard(&Outcome::Sent, schedule(), NOW), Told::Yes);
-        assert_eq!(alarms.due_at(), None);
-    }
-
-    #[test]
-    fn once_per_cause_and_day() {
-        let mut alarms = Alarms::default();
-        assert!(alarms.raise(stuck(ORDER), schedule(), NOW));
-        assert!(!alarms.raise(stuck(ORDER), schedule(), NOW.plus_secs(1)));
-        assert!(alarms.raise(stuck("cs_test_2"), schedule(), NOW));
-        assert!(alarms.raise(Cause::new(Code::MailFailed, ORDER, ""), schedule(), NOW));
-        // PAID_AT is 22:13 UTC: the day ends less than two hours later.
-        assert!(alarms.raise(stuck(ORDER), schedule(), NOW.plus_secs(2 * 3_600)));
-    }
-
-    #[test]
-    fn what_arises_meanwhile_is_told_next() {
-        let mut alarms = Alarms::default();
-        alarms.raise(stuck(ORDER), schedule(), NOW);
-        let at = NOW.plus_secs(180);
-        let first = start(&mut alarms, at).unwrap();
-        alarms.raise(stuck("cs_test_2"), schedule(), at);
-        alarms.heard(&down(), schedule(), at);
-        assert_eq!(start(&mut alarms, at.plus_secs(29)), None);
-        let again = start(&mut alarms, at.plus_secs(30)).unwrap();
-        assert_eq!(again, first, "the same bytes, the same key");
-        alarms.heard(&Outcome::SentBefore, schedule(), at.plus_secs(30));
-        let next = start(&mut alarms, at.plus_secs(210)).unwrap();
-        assert_ne!(next.idempotency_key, first.idempotency_key);
-        assert!(next.mail.text.contains("cs_test_2") && !next.mail.text.contains(ORDER));
-    }
-
-    #[test]
-    fn it_is_tried_for_three_days_and_then_left_to_the_log() {
-        let mut alarms = Alarms::default();
-        alarms.raise(stuck(ORDER), schedule(), NOW);
-        let mut told = Told::NotYet;
-        let mut attempts = 0;
-        while let Some(at) = alarms.due_at() {
-            assert!(start(&mut alarms, at).is_some());
-            told = alarms.heard(&down(), schedule(), at);
-            attempts += 1;
-        }
-        assert_eq!(told, Told::Never);
-        assert!((15..30).contains(&attempts), "{attempts}");
-    }
-
-    #[test]
-    fn no_address_is_no_mail() {
-        let mut alarms = Alarms::default();
-        alarms.raise(stuck(ORDER), schedule(), NOW);
-        let mut settings = fixtures::mail_settings();
-        settings.operator = None;
-        let job = alarms.start(&fixtures::shop(), &settings, NOW.plus_secs(180));
-        assert_eq!((job, alarms.due_at()), (Ok(None), None));
-    }
-
-    #[test]
-    fn a_flood_is_one_mail_of_bounded_size() {
-        let mut alarms = Alarms::default();
-        for n in 0..3_000 {
-            assert!(alarms.raise(stuck(&format!("cs_test_{n}")), schedule(), NOW));
-        }
-        assert!(serde_json::to_string(&alarms).unwrap().len() < 200_000);
-        let job = start(&mut alarms, NOW.plus_secs(180)).unwrap();
-        assert!(job.mail.text.contains("2950 more") && job.mail.text.len() < 50_000);
-        alarms.heard(&Outcome::Sent, schedule(), NOW);
-        assert_eq!(alarms.due_at(), None);
-    }
-
-    #[test]
-    fn stored_format_unchanged() {
-        let mut alarms = Alarms::default();
-        alarms.raise(
-            Cause::new(Code::MailStuck, "cs_test_1", "down"),
-            schedule(),
-            NOW,
-        );
-        assert_eq!(
-            serde_json::to_string(&alarms).unwrap(),
-            r#"{"day":19675,"known":[["mail-stuck","cs_test_1"]],"waiting":[{"cause":{"code":"mail-stuck","subject":"cs_test_1","detail":"down"},"since":1700000000}],"unnamed":0,"due_at":1700000180,"mail":null,"mails":0}"#
-        );
-    }
-}
+mod tests;

@@ -6,7 +6,8 @@ use super::answer::log_line;
 use super::bindings::{self, OrderObjects};
 use super::document::{self, Role};
 use super::mail::ConfiguredMailer;
-use crate::domain::alarm::{Alarms, Cause, Told};
+use crate::domain::alarm::{Alarms, Cause, Code, Told};
+use crate::domain::mail::Schedule;
 use crate::domain::time::Timestamp;
 use crate::flow::alarm;
 use crate::flow::failure::Failure;
@@ -17,6 +18,9 @@ const NAME: &str = "operator";
 
 /// Where causes are posted to within the object.
 pub(super) const PATH: &str = "/operator";
+
+/// And where what was not told is asked for.
+pub(super) const UNTOLD_PATH: &str = "/operator/untold";
 
 /// What failed is tried again after so many seconds.
 const PAUSE_SECS: i64 = 5 * 60;
@@ -41,6 +45,13 @@ impl Operator for OperatorAlarm<'_> {
     }
 }
 
+/// What the operator should know by now and was not told.
+pub(super) async fn untold(env: &Env) -> std::result::Result<Vec<(Code, usize)>, String> {
+    let answer = OrderObjects(env).post(NAME, UNTOLD_PATH, "").await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    serde_json::from_str(&answer).map_err(|error| error.to_string())
+}
+
 /// The object, in this role.
 pub(super) struct OperatorObject<'a> {
     pub state: &'a State,
@@ -60,6 +71,14 @@ impl OperatorObject<'_> {
         Response::ok(if news { "news" } else { "known" })
     }
 
+    /// What has waited for hours and was not told: codes, and how often.
+    pub(super) fn untold(&self) -> std::result::Result<Vec<(Code, usize)>, Unavailable> {
+        let alarms: Option<Alarms> = document::load(self.state, Role::Operator)?;
+        let speedup = bindings::settings(self.env).map_or(1, |settings| settings.mail.speedup);
+        let untold = alarms.map(|alarms| alarms.untold(Schedule::new(speedup), bindings::now()));
+        Ok(untold.unwrap_or_default())
+    }
+
     /// Whether the object has this role.
     pub(super) fn is_one(&self) -> std::result::Result<bool, Unavailable> {
         document::load::<Alarms>(self.state, Role::Operator).map(|alarms| alarms.is_some())
@@ -69,7 +88,7 @@ impl OperatorObject<'_> {
     pub(super) async fn alarm(&self) -> Result<Response> {
         let pause_secs = match self.run().await {
             Ok(told) => {
-                if told == Some(Told::Never) {
+                if told == Some(Told::Failed) {
                     log_line(&serde_json::json!({ "alarm": NAME, "code": "operator-mail-failed" }));
                 }
                 0

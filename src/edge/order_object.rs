@@ -69,6 +69,9 @@ impl DurableObject for Order {
             "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
             payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
             "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            operator_object::UNTOLD_PATH => {
+                Response::from_json(&self.operator().untold().map_err(in_runtime_words)?)
+            }
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
                 let command: Command = parse(&body)?;

@@ -8,6 +8,7 @@ use super::answer::{self, Asked, log_line};
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
 use super::download::{self, Adapters};
+use super::operator_object;
 use super::renewal;
 use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
 use super::success;
@@ -261,7 +262,8 @@ async fn health(
             let reached = adapters.orders.post("health", "/inspect", "").await;
             let reached = reached.map(|_| ()).map_err(|error| error.to_string());
             let world = adapters.world(&settings);
-            health::check(&world, reached, bindings::now()).await
+            let untold = operator_object::untold(call.env).await;
+            health::check(&world, reached, untold, bindings::now()).await
         }
     };
     let status = if health.healthy { 200 } else { 503 };

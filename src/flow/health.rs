@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::download::World;
 use super::failure::Failure;
 use super::ports::{Archives, Memory, Orders, Tombstones, Verdicts};
+use crate::domain::alarm::Code;
 use crate::domain::copy;
 use crate::domain::id::RandomId;
 use crate::domain::page::readable_size;
@@ -66,10 +67,12 @@ impl Check {
     }
 }
 
-/// Looks at everything that a purchase needs. `orders` says whether the order objects can be reached.
+/// Looks at everything that a purchase needs. `orders` says whether the order objects can be reached, `untold` what the
+/// operator should know by now: a mail that can't go out tells nobody of itself.
 pub async fn check<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
     world: &World<'_, O, A, K, M>,
     orders: Result<(), String>,
+    untold: Result<Vec<(Code, usize)>, String>,
     now: Timestamp,
 ) -> Health {
     let mut checks = vec![Check::new(
@@ -79,6 +82,10 @@ pub async fn check<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
     checks.push(Check::new(
         "Orders (ORDERS)",
         orders.map(|()| "The order objects answer.".to_owned()),
+    ));
+    checks.push(Check::new(
+        "Alarms (OPERATOR_EMAIL)",
+        untold.and_then(|untold| told(&untold)),
     ));
     let probe = world.kv.find(&RandomId::from_random(&[0; 16])).await;
     checks.push(Check::new(
@@ -92,6 +99,20 @@ pub async fn check<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
         checks.push(Check::new(format!("Product {}", product.id), outcome));
     }
     Health::of(checks)
+}
+
+/// Codes and counts alone: whoever watches may not be the operator.
+fn told(untold: &[(Code, usize)]) -> Result<String, String> {
+    if untold.is_empty() {
+        return Ok("The operator was told of all there was to tell.".to_owned());
+    }
+    let codes = untold
+        .iter()
+        .map(|(code, count)| format!("{} ({count})", code.as_str()));
+    let codes = codes.collect::<Vec<_>>().join(", ");
+    Err(format!(
+        "The operator could not be told for hours: {codes}. See the log, the mail provider and OPERATOR_EMAIL."
+    ))
 }
 
 async fn check_product<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory>(
@@ -120,5 +141,17 @@ async fn check_product<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memo
                 .log_detail()
                 .unwrap_or_else(|| failure.problem().detail)
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_told_is_unhealthy_and_named_by_its_code() {
+        assert!(told(&[]).is_ok());
+        let said = told(&[(Code::MailRefused, 1), (Code::MailFailed, 3)]).unwrap_err();
+        assert!(said.contains("mail-refused (1), mail-failed (3)"), "{said}");
     }
 }

@@ -68,6 +68,13 @@ impl Schedule {
         self.shortened(6 * HOUR)
     }
 
+    /// An operator whom the provider says can't be reached is tried again after so long: the address may be another by
+    /// then.
+    #[must_use]
+    pub fn unreachable_pause_secs(self) -> i64 {
+        self.shortened(24 * HOUR)
+    }
+
     /// The operator's mail waits so long for more to tell.
     #[must_use]
     pub fn gathering_secs(self) -> i64 {
