@@ -13,6 +13,10 @@ const MAX_REASON_CHARS: usize = 200;
 /// A longer word is no word but a key or a link, and no business of a log.
 const MAX_WORD_CHARS: usize = 40;
 
+/// So many letters and digits in a row, some of them digits, are a key or a part of one: a Resend key is `re_`, 8, `_`
+/// and 24, a Postmark token is a UUID, whose last part has 12.
+const MIN_KEY_CHARS: usize = 12;
+
 /// Nobody is waited for longer than this, in seconds: a day.
 const MAX_RETRY_AFTER_SECS: i64 = 24 * 3_600;
 
@@ -120,7 +124,7 @@ pub fn cleaned(raw: &str) -> String {
     let words = line.split(' ').map(|word| {
         if word.contains('@') {
             "[address]"
-        } else if word.chars().count() > MAX_WORD_CHARS {
+        } else if word.chars().count() > MAX_WORD_CHARS || holds_a_key(word) {
             "[…]"
         } else {
             word
@@ -128,6 +132,26 @@ pub fn cleaned(raw: &str) -> String {
     });
     let text = words.collect::<Vec<_>>().join(" ");
     text.chars().take(MAX_REASON_CHARS).collect()
+}
+
+/// Resend's keys say what they are; others show it by their form. What Stripe calls its events and payments by is of
+/// use to nobody else, and of much to the operator.
+fn holds_a_key(word: &str) -> bool {
+    let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    if ["evt_", "pi_", "ch_", "du_", "req_"]
+        .iter()
+        .any(|name| word.starts_with(name))
+    {
+        return false;
+    }
+    let prefixed = ["re_", "whsec_"].iter().any(|prefix| {
+        let rest = word.strip_prefix(prefix).unwrap_or_default();
+        rest.chars().take_while(char::is_ascii_alphanumeric).count() >= 8
+    });
+    let mut runs = word.split(|c: char| !c.is_ascii_alphanumeric());
+    prefixed
+        || runs
+            .any(|run| run.len() >= MIN_KEY_CHARS && run.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 fn seconds(raw: &str) -> Option<i64> {
@@ -201,6 +225,23 @@ mod tests {
         };
         assert_eq!(retry_after_secs, Some(74));
         assert_eq!(Outcome::Sent.after(14), Outcome::Sent);
+    }
+
+    #[test]
+    fn keys_of_real_length_are_keys() {
+        for key in [
+            "re_Ab3dEf9h_7Kq2mN8pR5sT1uV4wX6yZ0aB",
+            "re_AbcdEfgh_AbcdEfghAbcdEfghAbcdEfgh",
+            "(re_Ab3dEf9h_7Kq2mN8pR5sT1uV4wX6yZ0aB).",
+            "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            "'7c9e6679-7425-40de-944b-e07fc1f90ae7',",
+            "whsec_abcdefghijkl",
+        ] {
+            let said = cleaned(&format!("API key {key} is invalid"));
+            assert_eq!(said, "API key […] is invalid");
+        }
+        let plain = "Resend 429 rate_limit_exceeded: You can only make 2 requests per second (see E_DAILY_LIMIT_EXCEEDED, invalid_idempotent_request, before_delivery, evt_1NG8Du2eZvKYlo2CUI79vXWy).";
+        assert_eq!(cleaned(plain), plain);
     }
 
     #[test]
