@@ -4,7 +4,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 
 use super::buying::{buy, ring_on};
-use crate::domain::mail::Outcome;
+use crate::domain::mail::{Mail, Outcome};
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{Fault, Town};
 
@@ -91,6 +91,63 @@ proptest! {
         prop_assert_eq!(town.operator.codes(), ["mail-failed"]);
         prop_assert_eq!(&town.operator.heard.borrow()[0].subject, "cs_test_1");
     }
+}
+
+/// Beyond the twenty hours for which a text is kept.
+fn days_of_misfortune() -> impl Strategy<Value = Vec<Option<Fault>>> {
+    let fault = prop::sample::select(vec![Some(Fault::NotDone), Some(Fault::DoneButFailed)]);
+    prop::collection::vec(fault, 12..18)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_mail_that_was_taken_unheard_and_composed_anew_leaves_one_link_that_works(faults in days_of_misfortune()) {
+        let town = Town::new();
+        buy(&town).unwrap();
+        for fault in faults {
+            town.mailer.faults.borrow_mut().clear();
+            town.mailer.faults.borrow_mut().extend(fault);
+            let _ = ring(&town, None);
+        }
+        town.mailer.faults.borrow_mut().clear();
+        ring_on(&town);
+        let mails: Vec<_> = town.mailer.sent.borrow().values().cloned().collect();
+        let works = |mail: &&Mail| {
+            let token = mail.links[0].split_once("token=").unwrap().1;
+            block_on(town.world().look(token, None, town.now())).is_ok()
+        };
+        prop_assert_eq!(mails.iter().filter(works).count(), 1, "the last mail's");
+        let order = town.orders.only();
+        prop_assert!(mails.len() <= order.items[0].links.len(), "one mail per link at most");
+        prop_assert!(order.items[0].links.len() > 1, "an edition was crossed");
+    }
+}
+
+#[test]
+fn a_mail_that_was_taken_unheard_is_followed_by_another_after_a_day_and_its_link_dies() {
+    let town = Town::new();
+    buy(&town).unwrap();
+    town.mailer
+        .faults
+        .borrow_mut()
+        .push_back(Fault::DoneButFailed);
+    let _ = ring(&town, None);
+    let calls = town.mailer.calls.get();
+    *town.mailer.answer.borrow_mut() = Some(Outcome::no_answer("down"));
+    while town.mailer.calls.get() < calls + 9 {
+        let _ = ring(&town, None);
+    }
+    *town.mailer.answer.borrow_mut() = None;
+    ring_on(&town);
+    let sent = town.mailer.sent.borrow();
+    let links = town.orders.only().items[0].links.len();
+    assert_eq!(
+        (sent.len(), links),
+        (2, 2),
+        "nobody used it: the old link dies, and a new mail says so"
+    );
 }
 
 #[test]
