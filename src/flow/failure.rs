@@ -21,6 +21,8 @@ pub enum Failure {
     Signature(SignatureError),
     /// Signed, but it can't be acted on.
     Event(EventError),
+    /// Signed, of real money, and our key is for tests.
+    LiveWithTestKey,
     /// More bytes than are read.
     TooLarge,
     /// No, or not the, admin token.
@@ -87,6 +89,12 @@ impl Failure {
                 .next("If you run it: /healthz says what is missing."),
             Self::Signature(why) => Problem::new(400, "bad-signature", "Bad signature", signature_in_words(*why)),
             Self::Event(why) => Problem::new(400, "bad-event", "Bad event", event_in_words(*why)),
+            Self::LiveWithTestKey => Problem::new(
+                503,
+                "mode-mismatch",
+                "Another mode",
+                "This event is live, but STRIPE_API_KEY is a test key. Set the live one, and send it again.",
+            ),
             Self::TooLarge => Problem::new(413, "too-large", "Too large", "The body is larger than what is read."),
             Self::Unauthorized => Problem::new(
                 401,
@@ -154,6 +162,7 @@ impl Failure {
             Self::SessionMissing => Some(
                 "Stripe knows no such session: is STRIPE_API_KEY of the account that sends the events?".to_owned(),
             ),
+            Self::LiveWithTestKey => Some("a live event, but STRIPE_API_KEY is a test key".to_owned()),
             Self::NoPublicUrl => {
                 Some("PUBLIC_URL is not set, so what is missing can't be mailed".to_owned())
             }
@@ -187,6 +196,7 @@ impl Failure {
             Self::StripeRefused(_) | Self::SessionMissing => {
                 (Code::StripeRefused, "STRIPE_API_KEY")
             }
+            Self::LiveWithTestKey => (Code::ModeMismatch, "STRIPE_API_KEY"),
             Self::NoPublicUrl => (Code::WatchdogIdle, "PUBLIC_URL"),
             _ => return None,
         };
@@ -353,7 +363,7 @@ fn signature_in_words(why: SignatureError) -> &'static str {
     }
 }
 
-fn event_in_words(why: EventError) -> &'static str {
+pub(super) fn event_in_words(why: EventError) -> &'static str {
     match why {
         EventError::Malformed => "The body is signed, but it is no event in a form that we know.",
         EventError::NoEmail => {
@@ -401,6 +411,7 @@ mod tests {
             Failure::Settings(SettingsErrors(vec!["X is missing.".to_owned()])),
             Failure::Signature(SignatureError::Stale),
             Failure::Event(EventError::NoEmail),
+            Failure::LiveWithTestKey,
             Failure::TooLarge,
             Failure::TooManyAsk,
             Failure::StillRuns {
@@ -443,7 +454,8 @@ mod tests {
             let problem = failure.problem();
             let says = problem.next.unwrap_or_default();
             assert!(
-                problem.code == "not-configured" || says.contains("not used up"),
+                ["not-configured", "mode-mismatch"].contains(&problem.code)
+                    || says.contains("not used up"),
                 "{failure:?}"
             );
         }

@@ -3,13 +3,14 @@
 use pollster::block_on;
 use serde_json::json;
 
+use crate::domain::alarm::Code;
 use crate::domain::id::hex;
 use crate::domain::keys::hmac_sha256;
 use crate::domain::order::fixtures::PAID_AT;
 use crate::domain::stripe::SignatureError;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{Fault, Town};
-use crate::flow::webhook::{Received, WebhookRequest, receive};
+use crate::flow::webhook::{Received, WebhookRequest, cause, receive};
 
 fn event() -> String {
     json!({
@@ -71,6 +72,40 @@ fn a_purchase_ends_in_one_mail() {
     let mail = town.mailer.sent.borrow().values().next().unwrap().clone();
     assert_eq!(mail.to, "ada@example.com");
     assert!(mail.links[0].starts_with("https://shop.example/download?token="));
+}
+
+#[test]
+fn real_money_that_meets_a_test_key_is_kept_by_stripe_and_told() {
+    let town = Town::new();
+    let live = event().replace(r#""created""#, r#""livemode":true,"created""#);
+    let failure = post(&town, &live, Some(&signed(&town, &live))).unwrap_err();
+    assert_eq!(failure.problem().status, 503);
+    let cause = cause(&failure, live.as_bytes()).unwrap();
+    assert_eq!(cause.code.as_str(), "mode-mismatch");
+    assert_eq!(town.orders.asked.get(), 0);
+}
+
+#[test]
+fn a_purchase_without_an_address_is_told_by_its_name() {
+    let town = Town::new();
+    let mut told = Vec::new();
+    for name in ["cs_test_1", "cs_test_2"] {
+        let nobody = event()
+            .replace("ada@example.com", "")
+            .replace("cs_test_1", name);
+        let failure = post(&town, &nobody, Some(&signed(&town, &nobody))).unwrap_err();
+        let cause = cause(&failure, nobody.as_bytes()).unwrap();
+        assert_eq!(cause.code, Code::EventUnfit);
+        assert!(cause.detail.contains("evt_1"), "{cause:?}");
+        told.push(cause.subject);
+    }
+    assert_eq!(told, ["cs_test_1", "cs_test_2"]);
+    let failure = post(&town, &event(), None).unwrap_err();
+    assert_eq!(
+        cause(&failure, event().as_bytes()),
+        None,
+        "anybody may post"
+    );
 }
 
 #[test]
