@@ -60,6 +60,8 @@ pub enum Failure {
     Checkout(CheckoutRefusal),
     /// Nobody asked, so nobody said where links lead.
     NoPublicUrl,
+    /// For hours the watchdog has not got on. The text is for the log.
+    WatchdogStuck(String),
     /// Stripe does not take our key.
     StripeRefused(String),
     /// The product is not for sale any more.
@@ -144,6 +146,7 @@ impl Failure {
             Self::ProductMissing(_)
             | Self::SessionMissing
             | Self::NoPublicUrl
+            | Self::WatchdogStuck(_)
             | Self::ArchiveMissing(_)
             | Self::Archive(..)
             | Self::Plan(..)
@@ -178,6 +181,7 @@ impl Failure {
             Self::Unavailable(Unavailable(text))
             | Self::MailNotSent(text)
             | Self::StripeRefused(text)
+            | Self::WatchdogStuck(text)
             | Self::Checkout(CheckoutRefusal::NoAnswer(text)) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
@@ -196,6 +200,7 @@ impl Failure {
             Self::StripeRefused(_) | Self::SessionMissing => {
                 (Code::StripeRefused, "STRIPE_API_KEY")
             }
+            Self::WatchdogStuck(_) => (Code::WatchdogStuck, "/v1/events"),
             Self::LiveWithTestKey => (Code::ModeMismatch, "STRIPE_API_KEY"),
             Self::NoPublicUrl => (Code::WatchdogIdle, "PUBLIC_URL"),
             _ => return None,
@@ -219,6 +224,9 @@ impl From<ApiError> for Failure {
         match error {
             ApiError::Refused(why) => Self::StripeRefused(why),
             ApiError::Unavailable(why) => Self::Unavailable(Unavailable(why)),
+            ApiError::NoSuchCursor => {
+                Self::Unavailable(Unavailable("Stripe: no such page".to_owned()))
+            }
         }
     }
 }

@@ -150,6 +150,7 @@ async fn ask(stripe: &impl StripeApi, id: &OrderId) -> Result<Session, Failure> 
         Ok(None) => Err(Failure::Checkout(CheckoutRefusal::Unknown)),
         Err(ApiError::Refused(why)) => Err(Failure::StripeRefused(why)),
         Err(ApiError::Unavailable(why)) => Err(Failure::Checkout(CheckoutRefusal::NoAnswer(why))),
+        Err(error @ ApiError::NoSuchCursor) => Err(error.into()),
     }
 }
 
