@@ -284,6 +284,7 @@ impl Order {
             links.push(link.jti.clone());
         }
         self.mail.iter_mut().for_each(MailState::cancel);
+        self.aside.clear();
         self.stripe.withdrawn = Some(Withdrawn { why, since, links });
     }
 

@@ -7,6 +7,7 @@ use crate::domain::alarm::Code;
 use crate::domain::id::hex;
 use crate::domain::keys::hmac_sha256;
 use crate::domain::order::fixtures::PAID_AT;
+use crate::domain::settings::ProductId;
 use crate::domain::stripe::SignatureError;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{Fault, Town};
@@ -247,4 +248,68 @@ fn a_mail_that_is_late_carries_a_link_that_is_good() {
     assert_eq!(mails.len(), 1);
     let token = mails[0].links[0].split_once("token=").unwrap().1.to_owned();
     assert!(block_on(town.world().look(&token, None, town.now())).is_ok());
+}
+
+/// Two products are bought, and one of them is not configured.
+fn buy_a_bundle(town: &Town) {
+    let bundle = event().replace(r#""product":"demo""#, r#""product":"demo, atlas""#);
+    post(town, &bundle, Some(&signed(town, &bundle))).unwrap();
+}
+
+#[test]
+fn what_is_configured_is_mailed_and_the_rest_by_a_mail_of_its_own_once_it_is() {
+    let mut town = Town::new();
+    buy_a_bundle(&town);
+    ring_for(&town, 3_600);
+    let links = |town: &Town| -> Vec<usize> {
+        let sent = town.mailer.sent.borrow();
+        sent.values().map(|mail| mail.links.len()).collect()
+    };
+    assert_eq!(links(&town), [1]);
+    assert_eq!(town.operator.codes(), ["unknown-product"]);
+    ring_for(&town, 24 * 3_600);
+    let mut atlas = town.settings.products[0].clone();
+    atlas.id = ProductId::parse("atlas").unwrap();
+    atlas.name = "An Atlas".to_owned();
+    town.settings.products.push(atlas);
+    ring_for(&town, 3_601);
+    assert_eq!(links(&town), [1, 1]);
+    let sent = town.mailer.sent.borrow();
+    assert!(sent.values().any(|mail| mail.text.contains("An Atlas")));
+    drop(sent);
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 2);
+}
+
+#[test]
+fn what_was_given_back_is_not_mailed_once_it_is_configured() {
+    let mut town = Town::new();
+    buy_a_bundle(&town);
+    ring_for(&town, 600);
+    let refund = json!({
+        "id": "evt_2", "object": "event", "type": "charge.refunded", "created": PAID_AT,
+        "data": { "object": { "payment_intent": "pi_1", "amount_captured": 1, "amount_refunded": 1 } },
+    })
+    .to_string();
+    post(&town, &refund, Some(&signed(&town, &refund))).unwrap();
+    town.ring_payments().unwrap();
+    let mut atlas = town.settings.products[0].clone();
+    atlas.id = ProductId::parse("atlas").unwrap();
+    town.settings.products.push(atlas);
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 1);
+}
+
+/// Rings whenever something is due, for so many seconds.
+fn ring_for(town: &Town, secs: i64) {
+    let end = town.now().plus_secs(secs);
+    while let Some(at) = town.orders.only().next_alarm(&town.settings.limits) {
+        let at = at.max(town.now().plus_secs(1));
+        if at > end {
+            break;
+        }
+        town.wait(at.secs_since(town.now()));
+        let _ = town.ring(None);
+    }
+    town.wait(end.secs_since(town.now()).max(0));
 }
