@@ -17,7 +17,7 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
+pub use access::{Errands, LinksReport, StripeCommand, StripeReply, StripeSide};
 pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;

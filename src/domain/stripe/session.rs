@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::id::OrderId;
-use crate::domain::payment::{Amount, PartialRefunds, PaymentId, Standing};
+use crate::domain::payment::{Amount, PaymentId, Standing};
 use crate::domain::purchase::{Buyer, Purchase, TaxId};
 use crate::domain::settings::{Mode, Product, ProductId, Settings, StripeSettings};
 use crate::domain::text;
@@ -33,8 +33,9 @@ pub struct Session {
     pub payment: Option<PaymentId>,
     /// When the money was taken, or else when the checkout began.
     pub paid_at: Timestamp,
-    /// What became of the money since, as the API tells it with the expanded charge.
-    pub charge: ChargeState,
+    /// What became of the money since, as the API tells it with the expanded charge. A free purchase has none, nor has
+    /// an event's session.
+    pub charge: Option<ChargeState>,
     buyer: Option<Buyer>,
     amount: Option<Amount>,
     metadata_product: Option<String>,
@@ -62,7 +63,7 @@ pub enum Progress {
 pub struct ChargeState {
     /// Of refunds.
     pub standing: Standing,
-    /// Whether a bank ever questioned it.
+    /// Whether a bank ever questioned it. It stays so when the shop has won.
     pub disputed: bool,
 }
 
@@ -170,14 +171,6 @@ impl Session {
             payment_intent: self.payment,
             amount: self.amount,
         })
-    }
-}
-
-impl ChargeState {
-    /// Whether the money is the shop's, without any doubt.
-    #[must_use]
-    pub fn is_good(self, partial: PartialRefunds) -> bool {
-        !self.disputed && self.standing.withdrawal(partial).is_none()
     }
 }
 
@@ -313,7 +306,7 @@ impl RawSession {
                 .and_then(id_of)
                 .and_then(|id| PaymentId::parse(&id)),
             paid_at: Timestamp::from_secs(paid_at),
-            charge: charge.map(ChargeState::from).unwrap_or_default(),
+            charge: charge.map(ChargeState::from),
             buyer,
             amount: amount.map(|(total, currency)| Amount { total, currency }),
             metadata_product: product.and_then(Value::as_str).map(str::to_owned),
