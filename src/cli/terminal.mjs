@@ -41,10 +41,10 @@ export async function step(what, usually, work) {
  * Runs a command and shows its output.
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, advice?: string }} [options] `advice`: what to do when it fails
+ * @param {{ env?: Record<string, string>, cwd?: string, advice?: string }} [options] `advice`: what to do when it fails
  */
-export async function run(command, args, { env, advice } = {}) {
-  const child = spawn(command, args, { cwd: ROOT, env: environment(env), stdio: ['ignore', 'inherit', 'inherit'] });
+export async function run(command, args, { env, cwd = ROOT, advice } = {}) {
+  const child = spawn(command, args, { cwd, env: environment(env), stdio: ['ignore', 'inherit', 'inherit'] });
   const outcome = await new Promise((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code, signal) => resolve(code === 0 ? null : (signal ?? `exit code ${code}`)));

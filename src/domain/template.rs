@@ -1,6 +1,7 @@
 //! Templates: what people read, with the blanks filled in. Unknown variables are errors.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -85,17 +86,27 @@ const BUILT_IN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Renders one of the templates that come with the service. HTML is escaped, text is not.
-///
-/// # Errors
-/// The template asks for what `context` does not have.
-pub fn render(name: &str, context: impl Serialize) -> Result<String, TemplateError> {
-    let mut environment = strict().map_err(|error| in_words(name, &error))?;
+/// Made once: to parse all of them takes longer than to render one.
+static OURS: LazyLock<Result<Environment<'static>, TemplateError>> = LazyLock::new(|| {
+    let mut environment = strict().map_err(|error| in_words("templates", &error))?;
     for (name, source) in BUILT_IN {
         environment
             .add_template(name, source)
             .map_err(|error| in_words(name, &error))?;
     }
+    Ok(environment)
+});
+
+/// Without any of our templates: an operator's text includes nothing.
+static BARE: LazyLock<Result<Environment<'static>, TemplateError>> =
+    LazyLock::new(|| strict().map_err(|error| in_words("texts", &error)));
+
+/// Renders one of the templates that come with the service. HTML is escaped, text is not.
+///
+/// # Errors
+/// The template asks for what `context` does not have.
+pub fn render(name: &str, context: impl Serialize) -> Result<String, TemplateError> {
+    let environment = OURS.as_ref().map_err(Clone::clone)?;
     let template = environment
         .get_template(name)
         .map_err(|error| in_words(name, &error))?;
@@ -113,7 +124,7 @@ pub fn render_text(
     source: &str,
     context: impl Serialize,
 ) -> Result<String, TemplateError> {
-    let environment = strict().map_err(|error| in_words(name, &error))?;
+    let environment = BARE.as_ref().map_err(Clone::clone)?;
     environment
         .render_named_str(name, source, Serde(context))
         .map_err(|error| in_words(name, &error))

@@ -1,8 +1,9 @@
 //! The ports of the use cases, on Cloudflare's bindings.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
@@ -10,7 +11,7 @@ use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestIn
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::{MAX_TEXT_BYTES, Texts};
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
-use crate::domain::order::{Command, Reply, Tombstone};
+use crate::domain::order::{Command, LinkView, Reply, Tombstone};
 use crate::domain::settings::{ProductId, Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::{
@@ -32,6 +33,9 @@ const MAX_PICTURE_BYTES: u64 = 200 * 1_024;
 /// For how long an isolate remembers the logo, in seconds.
 const PICTURE_KEPT_SECS: i64 = 300;
 
+/// An isolate remembers so many links that were looked at: long enough from the page to the button and the download.
+const VIEWS_KEPT: usize = 200;
+
 /// The indexes that an isolate keeps take so many bytes at most: an eighth of its memory.
 const INDEX_CACHE_BYTES: usize = 16 * 1_024 * 1_024;
 
@@ -48,16 +52,19 @@ const UNFIT_KEPT_SECS: u64 = 3_600;
 /// directory again. Only an archive in which entries are replaced has one.
 const MAX_VERDICT_BYTES: usize = 256 * 1_024;
 
-/// What an isolate remembers. It holds no buyer's data, and nothing that is not read again, or on condition.
+/// What an isolate remembers: nothing that is not read again, or on condition, or never changes. Of buyers, only the
+/// last that came.
 #[derive(Default)]
 struct Remembered {
     archives: HashMap<String, ArchiveInfo>,
     verdicts: VecDeque<(String, Verdict)>,
     texts: HashMap<ProductId, (Timestamp, Texts)>,
+    views: VecDeque<LinkView>,
     picture: Option<(Timestamp, String, Vec<u8>)>,
 }
 
 thread_local! {
+    static SETTINGS: OnceCell<Result<Rc<Settings>, SettingsErrors>> = const { OnceCell::new() };
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 }
 
@@ -66,9 +73,13 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_secs(i64::try_from(Date::now().as_millis() / 1_000).unwrap_or(i64::MAX))
 }
 
-/// The settings, from variables and secrets.
-pub(super) fn settings(env: &Env) -> Result<Settings, SettingsErrors> {
-    Settings::parse(|name| setting(env, name))
+/// The settings, from variables and secrets. They are an isolate's for as long as it lives: other settings are another
+/// deployment.
+pub(super) fn settings(env: &Env) -> Result<Rc<Settings>, SettingsErrors> {
+    SETTINGS.with(|known| {
+        let parse = || Settings::parse(|name| setting(env, name)).map(Rc::new);
+        known.get_or_init(parse).clone()
+    })
 }
 
 /// The bindings that a setting depends on.
@@ -452,6 +463,21 @@ impl Memory for IsolateMemory {
                     break;
                 };
                 bytes -= bytes_of(&oldest);
+            }
+        });
+    }
+
+    fn view(&self, jti: &RandomId) -> Option<LinkView> {
+        REMEMBERED.with_borrow(|known| known.views.iter().find(|view| view.jti == *jti).cloned())
+    }
+
+    /// The oldest is forgotten first.
+    fn keep_view(&self, view: &LinkView) {
+        REMEMBERED.with_borrow_mut(|known| {
+            known.views.retain(|other| other.jti != view.jti);
+            known.views.push_back(view.clone());
+            if known.views.len() > VIEWS_KEPT {
+                known.views.pop_front();
             }
         });
     }

@@ -16,7 +16,7 @@ use crate::domain::order::Client;
 use crate::domain::range::{Wanted, wanted};
 use crate::domain::settings::{Environment, Settings};
 use crate::domain::text;
-use crate::flow::download::{Freshness, Opened, World};
+use crate::flow::download::{Freshness, Opened, Reads, World};
 use crate::flow::failure::Failure;
 use crate::flow::ports::Randomness as _;
 
@@ -70,7 +70,13 @@ pub(super) async fn copy(call: &Call<'_>, settings: &Settings) -> Result<Respons
     let world = adapters.world(settings);
     if call.request.method() == Method::Head {
         let opened = world
-            .open(&lease, browser, Freshness::Now, bindings::now())
+            .open(
+                &lease,
+                browser,
+                Freshness::Now,
+                Reads::Part,
+                bindings::now(),
+            )
             .await?;
         let headers = copy_headers(call, &opened).map_err(runtime)?;
         headers
@@ -78,10 +84,14 @@ pub(super) async fn copy(call: &Call<'_>, settings: &Settings) -> Result<Respons
             .map_err(runtime)?;
         return Ok(ResponseBuilder::new().with_headers(headers).empty());
     }
+    let reads = match header(&call.request, "Range") {
+        Some(_) => Reads::Part,
+        None => Reads::FromTheStart,
+    };
     // What is remembered saves a read. Only if it turns out to be out of date is storage asked.
     let now = bindings::now();
     let sent = match world
-        .open(&lease, browser.clone(), Freshness::Remembered, now)
+        .open(&lease, browser.clone(), Freshness::Remembered, reads, now)
         .await
     {
         Ok(opened) => send(call, &world, opened).await,
@@ -89,7 +99,9 @@ pub(super) async fn copy(call: &Call<'_>, settings: &Settings) -> Result<Respons
     };
     match sent {
         Err(Failure::ArchiveChanged(_)) => {
-            let opened = world.open(&lease, browser, Freshness::Now, now).await?;
+            let opened = world
+                .open(&lease, browser, Freshness::Now, reads, now)
+                .await?;
             send(call, &world, opened).await
         }
         sent => sent,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, pin_mut};
-use js_sys::{Function, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{AbortSignal, Delay, Env, Fetch, Method, RequestInit, RequestRedirect, Response};
@@ -125,7 +125,9 @@ fn call(env: &Env, mail: &Mail) -> Result<Promise, JsValue> {
     let binding = Reflect::get(env, &"EMAIL".into())?;
     let send: Function = Reflect::get(&binding, &"send".into())?.dyn_into()?;
     let message = serde_json::to_string(&cloudflare::Message::of(mail)).unwrap_or_default();
-    let promise = send.call1(&binding, &js_sys::JSON::parse(&message)?)?;
+    // Not `send.call(…)`: a binding's method takes any name for one of the other side's, `call` as well.
+    let arguments = Array::of1(&js_sys::JSON::parse(&message)?);
+    let promise = Reflect::apply(&send, &binding, &arguments)?;
     Ok(Promise::resolve(&promise))
 }
 

@@ -3,6 +3,8 @@
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
 
+use std::cell::Cell;
+
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::log_line;
@@ -37,12 +39,28 @@ pub struct Order {
     state: State,
     env: Env,
     limits: std::result::Result<Limits, SettingsErrors>,
+    /// As far as this instance knows.
+    alarm: Cell<AlarmSet>,
+}
+
+/// When the alarm rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AlarmSet {
+    Unknown,
+    Never,
+    At(Timestamp),
 }
 
 impl DurableObject for Order {
     fn new(state: State, env: Env) -> Self {
         let limits = Limits::parse(|name| bindings::setting(&env, name));
-        Self { state, env, limits }
+        let alarm = Cell::new(AlarmSet::Unknown);
+        Self {
+            state,
+            env,
+            limits,
+            alarm,
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -77,6 +95,7 @@ impl DurableObject for Order {
     /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
     /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
+        self.alarm.set(AlarmSet::Unknown);
         let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
         let pause_secs = Schedule::new(speedup).pause_secs(1);
         if let Err(error) = self
@@ -287,15 +306,26 @@ impl Order {
             .map(|at| at.max(now.plus_secs(kv_pause_secs)));
         let errand = order.stripe.due_at();
         let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
-        match errand.into_iter().chain(mail).chain(kv).min() {
-            Some(at) => {
+        match (
+            errand.into_iter().chain(mail).chain(kv).min(),
+            self.alarm.get(),
+        ) {
+            // One that rings too early costs less than one more write each time that it moves: it finds nothing due, and
+            // sets the next one.
+            (Some(at), AlarmSet::At(rings_at)) if rings_at <= at => Ok(()),
+            (Some(at), _) => {
+                self.alarm.set(AlarmSet::At(at));
                 let secs = at.secs_since(now).max(0);
                 self.state
                     .storage()
                     .set_alarm(secs.saturating_mul(1_000))
                     .await
             }
-            None => self.state.storage().delete_alarm().await,
+            (None, AlarmSet::Never | AlarmSet::At(_)) => Ok(()),
+            (None, AlarmSet::Unknown) => {
+                self.alarm.set(AlarmSet::Never);
+                self.state.storage().delete_alarm().await
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which address does what. Each request is logged once, here, and so is each failure.
 
+use std::rc::Rc;
+
 use worker::{Context, Date, Env, Request, Response};
 
 use super::answer::{self, Asked, log_line};
@@ -130,7 +132,7 @@ impl Route {
     async fn run(
         self,
         call: &mut Call<'_>,
-        settings: Result<Settings, SettingsErrors>,
+        settings: Result<Rc<Settings>, SettingsErrors>,
         token: &mut Option<String>,
     ) -> Outcome {
         let settings = match (self, settings) {
@@ -257,7 +259,7 @@ async fn links(call: &mut Call<'_>, settings: &Settings, what: Route) -> Result<
 /// `GET /healthz`: 200 if everything works, else 503 and what does not.
 async fn health(
     call: &Call<'_>,
-    settings: Result<Settings, SettingsErrors>,
+    settings: Result<Rc<Settings>, SettingsErrors>,
 ) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
     let health = match settings {

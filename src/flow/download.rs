@@ -124,8 +124,20 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         random: &impl Randomness,
         now: Timestamp,
     ) -> Result<String, Failure> {
-        // 1. The link.
-        let (claims, _, view) = self.stand(token, Some(&browser), now).await?;
+        // 1. The link. What it is for never changes, so only who was not here before is told by the order.
+        let known = LinkClaims::verify(&self.settings.link_keys, token, now)
+            .ok()
+            .and_then(|claims| Some((self.memory.view(&claims.jti)?, claims)));
+        let (claims, view) = match known {
+            Some((view, claims)) => {
+                self.refuse_ended(&claims.jti).await?;
+                (claims, view)
+            }
+            None => {
+                let (claims, _, view) = self.stand(token, Some(&browser), now).await?;
+                (claims, view)
+            }
+        };
         // 2. The copy.
         self.copy(&view, Freshness::Now, now).await?;
         // 3. The order.
@@ -140,7 +152,10 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
                 lease,
                 issued_at,
                 view,
-            } => (lease, issued_at, view),
+            } => {
+                self.memory.keep_view(&view);
+                (lease, issued_at, view)
+            }
             Reply::Stands { standing, .. } => return Err(Failure::Standing(standing)),
             Reply::Unknown => return Err(Failure::OrderMissing),
             other => return Err(unexpected(&other)),
@@ -162,7 +177,8 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
     /// [`Freshness::Remembered`] a new release may be missed; whoever then reads finds out.
     ///
     /// 1. The lease is ours (404), and this browser's (403).
-    /// 2. The order holds it (410).
+    /// 2. The order holds it (410); it is not asked if all of a link that is remembered is about to be sent, since
+    ///    [`World::begin`] asks it then.
     /// 3. The copy can be made (503).
     ///
     /// # Errors
@@ -172,6 +188,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         lease: &str,
         browser: Option<BrowserId>,
         freshness: Freshness,
+        reads: Reads,
         now: Timestamp,
     ) -> Result<Opened, Failure> {
         // 1. The lease.
@@ -184,7 +201,19 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             lease: claims.lease,
             browser,
         };
-        let held = self.hold(&claims.sub, Command::Open(key.clone())).await?;
+        let known = self
+            .memory
+            .view(&key.jti)
+            .filter(|_| reads == Reads::FromTheStart && freshness == Freshness::Remembered);
+        let held = match known {
+            Some(view) => Held {
+                view,
+                delivers_at: None,
+                begun_etag: None,
+            },
+            None => self.hold(&claims.sub, Command::Open(key.clone())).await?,
+        };
+        self.memory.keep_view(&held.view);
         // 3. The copy.
         let copy = self.copy(&held.view, freshness, now).await?;
         Ok(Opened {
@@ -279,7 +308,10 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             Reply::Stands {
                 standing: standing @ (Standing::Ready | Standing::Yours),
                 view,
-            } => Ok((claims, standing, view)),
+            } => {
+                self.memory.keep_view(&view);
+                Ok((claims, standing, view))
+            }
             Reply::Stands { standing, .. } => Err(Failure::Standing(standing)),
             Reply::Unknown => Err(Failure::OrderMissing),
             other => Err(unexpected(&other)),
@@ -447,6 +479,15 @@ struct Held {
     view: LinkView,
     delivers_at: Option<u64>,
     begun_etag: Option<String>,
+}
+
+/// What a request is about to read of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// All of it. What was sent before is of no interest then.
+    FromTheStart,
+    /// A part; or nothing but what the whole would be.
+    Part,
 }
 
 /// Which version of an archive a copy is made of.

@@ -21,7 +21,7 @@ use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::order::{
-    Command, Delivery, Ended, Link, Note, Order, Reply, Tombstone, decide, fixtures,
+    Command, Delivery, Ended, Link, LinkView, Note, Order, Reply, Tombstone, decide, fixtures,
 };
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -342,6 +342,7 @@ pub(super) struct FakeMemory {
     archives: RefCell<BTreeMap<String, ArchiveInfo>>,
     verdicts: RefCell<BTreeMap<String, Verdict>>,
     texts: RefCell<BTreeMap<ProductId, Texts>>,
+    views: RefCell<BTreeMap<RandomId, LinkView>>,
 }
 
 impl Memory for FakeMemory {
@@ -364,6 +365,16 @@ impl Memory for FakeMemory {
         self.verdicts
             .borrow_mut()
             .insert(etag.to_owned(), verdict.clone());
+    }
+
+    fn view(&self, jti: &RandomId) -> Option<LinkView> {
+        self.views.borrow().get(jti).cloned()
+    }
+
+    fn keep_view(&self, view: &LinkView) {
+        self.views
+            .borrow_mut()
+            .insert(view.jti.clone(), view.clone());
     }
 
     fn texts(&self, product: &ProductId, _now: Timestamp) -> Option<Texts> {

@@ -8,7 +8,7 @@ use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::order::{Command, Ended, Link, MailFailure, Order, Reply, Tombstone};
+use crate::domain::order::{Command, Ended, Link, LinkView, MailFailure, Order, Reply, Tombstone};
 use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::{Limits, ProductId};
 use crate::domain::stripe::Session;
@@ -303,6 +303,13 @@ pub trait Memory {
 
     /// Keeps it.
     fn keep_verdict(&self, etag: &str, verdict: &Verdict);
+
+    /// What an order said of this link a moment ago, as far as that never changes. Whether it still opens anything,
+    /// the order is asked.
+    fn view(&self, jti: &RandomId) -> Option<LinkView>;
+
+    /// Keeps it.
+    fn keep_view(&self, view: &LinkView);
 
     /// A product's texts, if they were read a moment ago.
     fn texts(&self, product: &ProductId, now: Timestamp) -> Option<Texts>;

@@ -23,20 +23,22 @@ const USAGE = `Try: npm run bench -- --quick, or a part of it: npm run bench -- 
 
 /**
  * `npm run bench`: measures everything, or the parts that are named, and writes results.json, results.md and plot.svg.
- * `--quick` is small, for trying out, and writes nothing.
+ * `--quick` is small, for trying out, and writes nothing; `--report` measures nothing, and writes what was found again.
  */
 async function bench() {
   if (os.platform() !== 'linux') throw new Advice('this reads /proc, which only Linux has.');
-  const { quick, names } = wanted();
-  await build();
+  const { quick, report, names } = wanted();
   const results = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {};
+  if (report) return write(results, { keep: true });
+  await build();
   for (const name of names) {
     const folder = mkdtempSync(join(os.tmpdir(), 'bookplate-bench-'));
     try {
       const start = (what) => Runtime.start(folder, what);
       const before = circumstances(quick);
+      const busy = busyElsewhere();
       const result = await step(`Measuring ${name}`, quick ? '10–40 s' : '1–8 min', () => PARTS[name]({ quick, start, say: (line) => say(`  ${line}`) }));
-      results[name] = { circumstances: before, ...result };
+      results[name] = { circumstances: { ...before, busyElsewhere: busy() }, ...result };
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -47,16 +49,36 @@ async function bench() {
 
 function wanted() {
   try {
-    const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean', default: false } }, allowPositionals: true });
+    const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean' }, report: { type: 'boolean' } }, allowPositionals: true });
     const unknown = positionals.filter((name) => !(name in PARTS));
     if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}`);
-    return { quick: values.quick, names: positionals.length > 0 ? positionals : Object.keys(PARTS) };
+    return { quick: values.quick ?? false, report: values.report ?? false, names: positionals.length > 0 ? positionals : Object.keys(PARTS) };
   } catch (error) {
     throw new Advice(`${error.message}. ${USAGE}`);
   }
 }
 
-/** What figures depend on; the load tells whether the machine had something else to do. */
+/**
+ * From now until it is called: the share of the machine that programs took which are none of ours.
+ * @returns {() => number} from 0 to 1
+ */
+function busyElsewhere() {
+  const seconds = () => {
+    const times = os.cpus().map(({ times }) => times);
+    const all = times.map(({ user, nice, sys, idle, irq }) => ({ busy: user + nice + sys + irq, total: user + nice + sys + irq + idle }));
+    const sum = (key) => all.reduce((total, core) => total + core[key], 0) / 1000;
+    // Fields 14 to 17 of proc(5)'s stat: ours, and those of the runtimes and builds that have ended.
+    const own = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ').slice(11, 15).reduce((total, ticks) => total + Number(ticks) / 100, 0);
+    return { busy: sum('busy'), total: sum('total'), own };
+  };
+  const from = seconds();
+  return () => {
+    const to = seconds();
+    return Math.max(0, (to.busy - from.busy - (to.own - from.own)) / (to.total - from.total));
+  };
+}
+
+/** What figures depend on. */
 function circumstances(quick) {
   return {
     date: new Date().toISOString().slice(0, 10),

@@ -9,6 +9,8 @@ const FOLDER = join(ROOT, 'tests', 'bench');
 const README = join(ROOT, 'README.md');
 const [BEGIN, END] = ['<!-- bench: written by npm run bench -->', '<!-- /bench -->'];
 const MIB = 2 ** 20;
+/** A share of the machine. */
+const MOST_BUSY_ELSEWHERE = 0.05;
 
 const NAMES = { ours: 'Bookplate', ...VARIANTS };
 
@@ -46,10 +48,14 @@ export function report(results) {
 
 function circumstances(results) {
   const rows = Object.entries(results).map(([part, { circumstances: at }]) => [
-    part, at.date, at.quick ? 'quick' : 'full', `${at.cores} × ${at.processor}, ${at.memoryGib} GiB`, at.system, at.workerd, at.node, at.loadBefore.toFixed(1),
+    part, at.date, at.quick ? 'quick' : 'full', `${at.cores} × ${at.processor}, ${at.memoryGib} GiB`, at.system, at.workerd, at.node, at.loadBefore.toFixed(1), at.busyElsewhere === undefined ? 'not measured' : `${(at.busyElsewhere * 100).toFixed(0)} %`,
   ]);
-  return table(['part', 'measured', 'sizes', 'machine', 'system', 'workerd', 'Node', 'load before'], rows);
+  const disturbed = Object.entries(results).filter(([, { circumstances: at }]) => wasDisturbed(at));
+  const warning = disturbed.length > 0 ? `\n\n**Other programs ran on this machine meanwhile (${disturbed.map(([part]) => part).join(', ')}): absolute figures there are not to be trusted, ratios less than they seem.**` : '';
+  return table(['part', 'measured', 'sizes', 'machine', 'system', 'workerd', 'Node', 'load before', 'taken by others'], rows) + warning;
 }
+
+const wasDisturbed = ({ busyElsewhere, loadBefore }) => (busyElsewhere ?? loadBefore) > MOST_BUSY_ELSEWHERE;
 
 function downloads({ rows, growth }) {
   const body = rows.map((row) =>
@@ -68,12 +74,11 @@ function downloads({ rows, growth }) {
   ];
 }
 
-function entries({ rows, warmCpuSecondsPerThousandEntries: slope }) {
+function entries({ rows }) {
   const look = ({ seconds: took, cpuSeconds, wasmBytes }) => `${(took * 1000).toFixed(0)} ms, CPU ${(cpuSeconds * 1000).toFixed(0)} ms, WASM ${mib(wasmBytes)}`;
   return [
     '## 2. Number of entries',
-    table(['entries', 'first look', 'a new runtime, index in KV', 'warm download, CPU', 'over raw'], rows.map((row) => [row.entries.toLocaleString('en'), look(row.cold), look(row.known), seconds(row.warmCpuSeconds), seconds(row.warmCpuOverRawSeconds)])),
-    `Warm CPU over raw grows by ${(slope * 1e6).toFixed(1)} µs per thousand entries.`,
+    table(['entries', 'first look', 'a new runtime, index in KV', 'warm download, CPU', 'over raw', 'to 10 entries of the same length'], rows.map((row) => [row.entries.toLocaleString('en'), look(row.cold), look(row.known), seconds(row.warmCpuSeconds), seconds(row.warmCpuOverRawSeconds), ratio(row.warmCpuToFew)])),
   ];
 }
 
@@ -94,7 +99,7 @@ function ranges(found) {
 function concurrency({ rows, bytesPerClient }) {
   return [
     '## 5. Slow clients at once',
-    table(['variant', 'clients', 'peak', 'over warm', 'CPU'], rows.map((row) => [NAMES[row.variant], row.clients, mib(row.peakBytes), mib(row.grownBytes), `${row.cpuSeconds.toFixed(2)} s`])),
+    table(['variant', 'clients', 'peak', 'over warm', 'CPU', 'the slowest got'], rows.map((row) => [NAMES[row.variant], row.clients, mib(row.peakBytes), mib(row.grownBytes), `${row.cpuSeconds.toFixed(2)} s`, mib(row.slowestBytes)])),
     `One more client takes ${mib(bytesPerClient.ours)}; of R2 alone ${mib(bytesPerClient.raw)}.`,
   ];
 }
@@ -134,11 +139,11 @@ function cost({ rows, total, priced, objectSecondDollars }) {
   ];
 }
 
-function summary({ rows }) {
+function summary({ rows, circumstances: at }) {
   const largest = Math.max(...rows.filter(({ failed }) => !failed).map(({ mb }) => mb));
   const of = rows.filter(({ mb }) => mb === largest);
   const body = of.map((row) => (row.failed ? [NAMES[row.variant], 'failed', '', '', ''] : [NAMES[row.variant], `${(row.bytesPerSecond.median / 1e6).toFixed(0)} MB/s`, seconds(row.cpuSeconds), `${ratio(row.cpuToOurs)}`, mib(row.grownBytes)]));
-  return `${table([`one download of ${largest.toLocaleString('en')} MB`, 'throughput', 'CPU', 'CPU to Bookplate', 'memory it takes'], body)}\n\n![CPU seconds by size](tests/bench/plot.svg)`;
+  return `${table([`one download of ${largest.toLocaleString('en')} MB`, 'throughput', 'CPU', 'CPU to Bookplate', 'memory it takes'], body)}\n\n${wasDisturbed(at) ? 'The machine had other work meanwhile, so these figures are rough.\n\n' : ''}![CPU seconds by size](tests/bench/plot.svg)`;
 }
 
 function cpuBySize({ rows }) {

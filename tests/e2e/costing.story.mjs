@@ -31,8 +31,8 @@ describe('what a download costs', () => {
     assert.deepEqual(calls(operations.copy), { request: 1, 'object request': 4, 'R2 class B': 3 });
   });
 
-  it('a purchase is its order, one alarm, and the address by which a lost mail is found again', () => {
-    assert.equal(operations.purchase['object request'], 3);
+  it('a purchase is its order, one alarm, and two objects told of it, for the payment and the address', () => {
+    assert.equal(operations.purchase['object request'], 4);
     assert.equal(operations.purchase['R2 class B'] ?? 0, 0);
   });
 });

@@ -74,6 +74,16 @@ impl Item {
         link.standing(None, self.terms(link, limits), now)
     }
 
+    /// Whether its link opens something.
+    pub(super) fn is_alive(&self, limits: &Limits, now: Timestamp) -> bool {
+        self.links.last().is_some_and(|link| {
+            matches!(
+                self.standing(link, limits, now),
+                Standing::Ready | Standing::Yours | Standing::InProgress { .. }
+            )
+        })
+    }
+
     /// A new link takes the place of all before it.
     pub(super) fn renew(&mut self, jti: RandomId, limits: &Limits, now: Timestamp) {
         self.links.iter_mut().for_each(|link| link.supersede(now));

@@ -49,6 +49,8 @@ pub enum Stage {
     Sending,
     /// The provider took it.
     Sent,
+    /// The provider may have taken it, and its links are in use: another text could come twice, so none is sent.
+    Presumed,
     /// It will not be sent.
     Failed,
     /// There is nothing in it any more.
@@ -70,6 +72,8 @@ pub struct MailState {
     due_at: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
+    /// How many of the attempts with the text as it is were not refused: the provider may have taken it.
+    unclear: u32,
     /// The text, from the first attempt on: every attempt sends the same bytes, while its links are good.
     mail: Option<Mail>,
     /// Since when that is the text.
@@ -78,6 +82,8 @@ pub struct MailState {
     edition: u32,
     /// Why the last attempt did not succeed.
     trouble: Option<Trouble>,
+    /// When it last failed by what the operator has to mend.
+    refused_at: Option<Timestamp>,
     /// When the provider took it.
     sent_at: Option<Timestamp>,
     /// The last mail of this order that failed for good.
@@ -133,10 +139,12 @@ impl MailState {
             asked_at: now,
             due_at: Some(now),
             attempts: 0,
+            unclear: 0,
             mail: None,
             text_since: None,
             edition: 0,
             trouble: None,
+            refused_at: None,
             sent_at: None,
             failure: None,
         }
@@ -205,12 +213,14 @@ impl MailState {
             }
             self.mail = Some(mail.clone());
             self.text_since = Some(now);
+            self.unclear = 1;
         }
     }
 
     /// Its links are others now: a text that may have been sent is not sent again.
     pub(super) fn recompose(&mut self) {
         self.text_since = None;
+        self.unclear = 0;
         if self.mail.take().is_some() {
             self.edition = self.edition.saturating_add(1);
         }
@@ -256,6 +266,8 @@ impl MailState {
                 let wanted_secs = retry_after_secs.unwrap_or_default();
                 self.wait(wanted_secs.max(schedule.refused_pause_secs()), now);
                 self.trouble = Some(Trouble { refused: true, why });
+                self.refused_at = Some(now);
+                self.unclear = self.unclear.saturating_sub(1);
             }
         }
     }
@@ -289,15 +301,17 @@ impl MailState {
     }
 
     /// What the operator has to mend takes longer than what passes by itself: nobody's mail is to be lost over a
-    /// long weekend.
+    /// long weekend. Nor by a provider that is busy in the moment in which it was mended: what passes by itself has
+    /// its time from then on.
     fn is_given_up(&self, schedule: Schedule, now: Timestamp) -> bool {
-        let waited_secs = now.secs_since(self.asked_at);
         let refused = self.trouble.as_ref().is_some_and(|it| it.refused);
-        let patience_secs = if refused {
-            schedule.refused_given_up_after_secs()
+        let (since, patience_secs) = if refused {
+            (self.asked_at, schedule.refused_given_up_after_secs())
         } else {
-            schedule.given_up_after_secs()
+            let mended_at = self.refused_at.unwrap_or(self.asked_at);
+            (mended_at.max(self.asked_at), schedule.given_up_after_secs())
         };
+        let waited_secs = now.secs_since(since);
         // What could not be composed yet, since its product is not configured, never was at the provider.
         let tried = self.mail.is_some() || self.trouble.is_some();
         tried && waited_secs >= patience_secs
@@ -403,14 +417,17 @@ impl Order {
         let carried = |item: &&mut super::Item| state.products.contains(&item.product);
         let items: Vec<_> = self.items.iter_mut().filter(carried).collect();
         let recovers = state.reason == MailReason::Recovery;
-        // Links that are all in use have arrived, though we never heard that the mail did.
-        let arrived = |item: &&mut super::Item| {
+        let worn = state.is_worn(schedule, now);
+        // Links that are all in use may have arrived by mail, though we never heard that it did; or the success page
+        // gave them. The very same text can do no harm, but another might be a second mail.
+        let begun = |item: &&mut super::Item| {
             item.links
                 .last()
                 .is_none_or(|link| link.revoked_at.is_some() || link.is_begun())
         };
-        if !recovers && items.iter().all(arrived) {
-            state.sent(now);
+        let same_text = !worn && items.iter().all(|item| item.is_alive(limits, now));
+        if state.unclear > 0 && !recovers && !same_text && items.iter().all(begun) {
+            state.end(Stage::Presumed);
             return None;
         }
         if state.is_given_up(schedule, now) {
@@ -418,7 +435,6 @@ impl Order {
             state.fail(last.unwrap_or_else(|| "no answer".to_owned()), now);
             return None;
         }
-        let worn = state.is_worn(schedule, now);
         let least_left = match (recovers, worn, &state.mail) {
             // A stranger may have asked: what works is left alone.
             (true, _, _) => 0,
@@ -439,6 +455,9 @@ impl Order {
                 state.recompose();
             }
         }
+        state.unclear = state
+            .unclear
+            .saturating_add(u32::from(state.mail.is_some()));
         state.stage = Stage::Sending;
         state.attempts = state.attempts.saturating_add(1);
         state.due_at = Some(now.plus_secs(schedule.pause_secs(state.attempts)));
@@ -472,11 +491,7 @@ impl Order {
             .filter(|item| carried(&item.product))
             .filter_map(|item| {
                 let link = item.links.last()?;
-                let alive = matches!(
-                    item.standing(link, limits, now),
-                    Standing::Ready | Standing::Yours | Standing::InProgress { .. }
-                );
-                alive.then(|| self.view(item, link))
+                item.is_alive(limits, now).then(|| self.view(item, link))
             });
         links.collect()
     }

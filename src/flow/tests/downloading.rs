@@ -6,7 +6,7 @@ use crate::domain::id::BrowserId;
 use crate::domain::order::fixtures::{PAID_AT, TTL_SECS, browser};
 use crate::domain::order::{Client, Command, Ending, LeaseRefusal, Standing, Tombstone};
 use crate::domain::zip::Segment;
-use crate::flow::download::{Freshness, Opened};
+use crate::flow::download::{Freshness, Opened, Reads};
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{FakeMemory, Town, archive};
 use crate::flow::links::{IssueRequest, issue};
@@ -54,7 +54,7 @@ fn redeem(town: &Town, token: &str, who: u8) -> Result<String, Failure> {
 fn open(town: &Town, lease: &str, who: Option<BrowserId>) -> Result<Opened, Failure> {
     block_on(
         town.world()
-            .open(lease, who, Freshness::Remembered, town.now()),
+            .open(lease, who, Freshness::Remembered, Reads::Part, town.now()),
     )
 }
 
@@ -420,10 +420,13 @@ fn a_new_release_is_seen_when_it_is_asked_for() {
         .put("demo.zip", "v2", archive(&[("demo/new.txt", "new")]));
     let still_old = open(&town, &lease, Some(browser(1))).unwrap();
     assert_eq!(still_old.copy.info, old.copy.info);
-    let new = block_on(
-        town.world()
-            .open(&lease, Some(browser(1)), Freshness::Now, town.now()),
-    )
+    let new = block_on(town.world().open(
+        &lease,
+        Some(browser(1)),
+        Freshness::Now,
+        Reads::Part,
+        town.now(),
+    ))
     .unwrap();
     assert_eq!(new.copy.info.etag, "v2");
     assert_ne!(new.copy.plan.etag(), old.copy.plan.etag());

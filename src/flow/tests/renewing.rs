@@ -7,7 +7,7 @@ use crate::domain::id::{BrowserId, RandomId};
 use crate::domain::order::fixtures::{TTL_SECS, browser};
 use crate::domain::order::{Client, Command, Ending, LeaseKey, Reply, Standing};
 use crate::domain::token::LinkClaims;
-use crate::flow::download::Freshness;
+use crate::flow::download::{Freshness, Reads};
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{Fault, Town};
 use crate::flow::ports::Orders as _;
@@ -93,11 +93,12 @@ fn download(town: &Town, token: &str, who: BrowserId) {
     )
     .unwrap();
     let lease = location.split("lease=").nth(1).unwrap();
-    let opened = block_on(
-        town.world()
-            .open(lease, Some(who), Freshness::Now, town.now()),
-    )
-    .unwrap();
+    let opened =
+        block_on(
+            town.world()
+                .open(lease, Some(who), Freshness::Now, Reads::Part, town.now()),
+        )
+        .unwrap();
     let total = opened.copy.plan.len();
     let begun =
         block_on(
@@ -195,11 +196,12 @@ fn a_download_that_runs_is_not_cut_off() {
     )
     .unwrap();
     let lease = location.split("lease=").nth(1).unwrap();
-    let opened = block_on(
-        town.world()
-            .open(lease, Some(who), Freshness::Now, town.now()),
-    )
-    .unwrap();
+    let opened =
+        block_on(
+            town.world()
+                .open(lease, Some(who), Freshness::Now, Reads::Part, town.now()),
+        )
+        .unwrap();
     block_on(
         town.world()
             .begin(&opened, 0..1, true, Client::default(), &town.random),

@@ -1,19 +1,25 @@
 import { publish } from '../archives.mjs';
-import { interleaved, pairedRatios, slope, spread } from '../stats.mjs';
+import { interleaved, pairedRatios, spread } from '../stats.mjs';
 import { sampler } from './downloads.mjs';
 
 const FULL = [10, 1_000, 100_000, 500_000];
 const QUICK = [10, 1_000, 20_000];
 const FILE_BYTES = 16;
+/** As many files has the archive of the same length that each is compared with: more bytes take more CPU as well. */
+const FEW = 10;
 const ROUNDS = { full: 15, quick: 4 };
 
 /** (2) Number of entries: the first look at an archive, one by what KV remembers, and those after. */
 export async function entries({ quick, start, say }) {
   const counts = quick ? QUICK : FULL;
   const archives = counts.map((count) => `e${count}.zip`);
-  const open = () => start({ archives, variants: ['raw'] });
+  const controls = counts.map((count) => `s${count}.zip`);
+  const open = () => start({ archives: [...archives, ...controls], variants: ['raw'] });
   const runtime = await open();
-  for (const [at, count] of counts.entries()) await publish(runtime, archives[at], { count, length: FILE_BYTES });
+  for (const [at, count] of counts.entries()) {
+    const bytes = await publish(runtime, archives[at], { count, length: FILE_BYTES });
+    await publish(runtime, controls[at], { count: FEW, length: Math.round(bytes / FEW) });
+  }
   await runtime.close();
 
   const rows = [];
@@ -23,24 +29,27 @@ export async function entries({ quick, start, say }) {
     const known = await firstLook(open, archives[at]);
     const warm = await open();
     try {
-      const tasks = { raw: sampler(warm, 'raw', archives[at]), ours: sampler(warm, 'ours', archives[at]) };
+      const tasks = {
+        raw: sampler(warm, 'raw', archives[at]),
+        ours: sampler(warm, 'ours', archives[at]),
+        few: sampler(warm, 'ours', controls[at]),
+      };
       for (const task of Object.values(tasks)) await task();
-      const { raw, ours } = await interleaved(tasks, ROUNDS[quick ? 'quick' : 'full']);
+      const { raw, ours, few } = await interleaved(tasks, ROUNDS[quick ? 'quick' : 'full']);
       const cpu = (list) => list.map(({ cpuSeconds }) => cpuSeconds);
       rows.push({
         entries: count,
         cold,
         known,
         warmCpuSeconds: spread(cpu(ours)),
-        warmCpuToRaw: pairedRatios(cpu(ours), cpu(raw)),
+        warmCpuToFew: pairedRatios(cpu(ours), cpu(few)),
         warmCpuOverRawSeconds: spread(ours.map(({ cpuSeconds }, pair) => cpuSeconds - raw[pair].cpuSeconds)),
       });
     } finally {
       await warm.close();
     }
   }
-  const overRaw = slope(rows.map((row) => [row.entries / 1000, row.warmCpuOverRawSeconds.median]));
-  return { rows, warmCpuSecondsPerThousandEntries: overRaw };
+  return { rows };
 }
 
 /** The page in a fresh runtime, and what it takes; a small archive's page has loaded the code before. */

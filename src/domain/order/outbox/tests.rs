@@ -80,6 +80,30 @@ impl Shop {
         });
     }
 
+    /// Somebody redeems the link and begins to download; it breaks off.
+    fn begin_download(&mut self) {
+        self.ask(Command::Redeem {
+            jti: id(1),
+            browser: browser(1),
+            lease: id(9),
+        });
+        self.ask(Command::Begin {
+            key: LeaseKey {
+                jti: id(1),
+                lease: id(9),
+                browser: browser(1),
+            },
+            stream: id(3),
+            request: Request {
+                range: 0..9,
+                open_ended: true,
+                total: 9,
+                etag: "v1".to_owned(),
+            },
+            trail: fixtures::trail(),
+        });
+    }
+
     /// Attempts that fail, for so long.
     fn fails_for(&mut self, secs: i64, outcome: &Outcome) -> Vec<MailJob> {
         let until = self.now.plus_secs(secs);
@@ -149,32 +173,50 @@ fn a_short_life_is_not_mailed_to_its_end() {
 fn a_link_in_use_is_left_to_who_uses_it() {
     let mut shop = Shop::with_order(7 * 24 * HOUR);
     shop.fails_for(19 * HOUR, &later(None));
-    shop.ask(Command::Redeem {
-        jti: id(1),
-        browser: browser(1),
-        lease: id(9),
-    });
-    shop.ask(Command::Begin {
-        key: LeaseKey {
-            jti: id(1),
-            lease: id(9),
-            browser: browser(1),
-        },
-        stream: id(3),
-        request: Request {
-            range: 0..9,
-            open_ended: true,
-            total: 9,
-            etag: "v1".to_owned(),
-        },
-        trail: fixtures::trail(),
-    });
-    assert_eq!(
-        shop.fails_for(20 * HOUR, &later(None)),
-        [],
-        "the mail has arrived"
+    shop.begin_download();
+    let jobs = shop.fails_for(40 * HOUR, &later(None));
+    assert!(
+        jobs.iter()
+            .all(|job| job.idempotency_key == "links/cs_test_1/0"),
+        "no other text"
     );
-    assert_eq!((shop.state().stage(), shop.links()), (Stage::Sent, 1));
+    assert_eq!((shop.state().stage(), shop.links()), (Stage::Presumed, 1));
+    assert_eq!(shop.state().sent_at, None, "nobody knows");
+}
+
+#[test]
+fn who_began_by_the_success_page_gets_the_mail_all_the_same() {
+    // Nothing was handed over, or it was refused, or it may have been taken: then the same text comes again.
+    for (tried, waits_secs, key) in [
+        (vec![], 0, "links/cs_test_1/0"),
+        (vec![refused()], 0, "links/cs_test_1/0"),
+        (vec![later(None)], 0, "links/cs_test_1/0"),
+        (vec![refused(); 2], 24 * HOUR, "links/cs_test_1/1"),
+    ] {
+        let mut shop = Shop::with_order(7 * 24 * HOUR);
+        for outcome in tried {
+            let job = shop.attempt().unwrap();
+            shop.ends(&job, outcome);
+        }
+        shop.begin_download();
+        shop.now = shop.now.plus_secs(waits_secs);
+        let job = shop.attempt().expect("the mail is still owed");
+        assert_eq!(
+            (job.idempotency_key.as_str(), &job.links[0].jti),
+            (key, &id(1))
+        );
+        shop.ends(&job, Outcome::Sent);
+        assert_eq!((shop.state().stage(), shop.links()), (Stage::Sent, 1));
+    }
+}
+
+#[test]
+fn what_was_taken_back_is_cancelled_and_not_called_sent() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.ask(Command::Revoke { jti: Some(id(1)) });
+    assert_eq!(shop.attempt(), None);
+    assert_eq!(shop.state().stage(), Stage::Cancelled);
+    assert_eq!(shop.state().sent_at, None);
 }
 
 #[test]
@@ -276,6 +318,24 @@ fn it_is_given_up_after_three_days_and_after_two_weeks_if_the_operator_has_to_me
 }
 
 #[test]
+fn a_provider_that_is_busy_once_it_was_mended_has_its_three_days() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.fails_for(5 * 24 * HOUR, &refused());
+    let job = shop.attempt().unwrap();
+    shop.ends(&job, later(None));
+    let jobs = shop.fails_for(60 * HOUR, &later(None));
+    assert!(!jobs.is_empty());
+    let job = shop.attempt().expect("it is tried on");
+    shop.ends(&job, Outcome::Sent);
+    assert_eq!(shop.state().stage(), Stage::Sent);
+
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.fails_for(5 * 24 * HOUR, &refused());
+    shop.fails_for(90 * HOUR, &later(None));
+    assert_eq!(shop.state().stage(), Stage::Failed, "but no more");
+}
+
+#[test]
 fn what_was_asked_for_meanwhile_is_not_taken_for_sent() {
     let mut shop = Shop::with_order(TTL_SECS);
     let job = shop.attempt().unwrap();
@@ -301,6 +361,16 @@ fn an_attempt_whose_end_nobody_heard_of_is_followed_by_another() {
     let second = shop.attempt().unwrap();
     assert_eq!(second.idempotency_key, first.idempotency_key);
     assert_eq!(second.mail, Some(mail()));
+}
+
+#[test]
+fn every_attempt_sends_the_text_of_the_first() {
+    let mut shop = Shop::with_order(TTL_SECS);
+    shop.attempt().unwrap();
+    let mut other = mail();
+    other.text = "Another text\n".to_owned();
+    shop.ask(Command::KeepMail { mail: other });
+    assert_eq!(shop.attempt().unwrap().mail, Some(mail()));
 }
 
 #[derive(Clone, Debug)]
