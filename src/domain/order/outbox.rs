@@ -185,16 +185,12 @@ impl MailState {
         if some_left {
             self.products.retain(|it| !products.contains(it));
         } else if self.due_at.is_some() {
-            let pause_secs = if now.secs_since(self.asked_at) < FORGOTTEN_AFTER_SECS {
-                UNCONFIGURED_PAUSE_SECS
-            } else {
-                FORGOTTEN_PAUSE_SECS
-            };
-            let late = now.plus_secs(pause_secs);
-            let forgotten = pause_secs == FORGOTTEN_PAUSE_SECS;
-            self.due_at = self
+            let forgotten = now.secs_since(self.asked_at) >= FORGOTTEN_AFTER_SECS;
+            let soon = self
                 .due_at
-                .map(|at| if forgotten { late } else { at.min(late) });
+                .min(Some(now.plus_secs(UNCONFIGURED_PAUSE_SECS)));
+            let late = Some(now.plus_secs(FORGOTTEN_PAUSE_SECS));
+            self.due_at = if forgotten { late } else { soon };
         }
         some_left
     }

@@ -267,7 +267,7 @@ fn everything_nullable_may_be_null_or_missing() {
 }
 
 #[test]
-fn a_session_names_its_products_by_metadata_then_by_link_then_by_price() {
+fn a_session_names_its_products_by_metadata_or_by_link_and_prices() {
     let settings = settings(|name| {
         (name == "PRODUCTS").then_some(
             r#"[{"id":"a","name":"A","version":"1","archive":"a.zip","filename":"a.zip","prices":["price_a"],"payment_links":["plink_a"]},
@@ -312,8 +312,16 @@ fn a_session_names_its_products_by_metadata_then_by_link_then_by_price() {
             s["metadata"] = json!({ "product": "b" });
             s["payment_link"] = json!("plink_a");
         }),
+        ("the link, and who knows what else", "ask", &|s| {
+            s["payment_link"] = json!({ "id": "plink_a" });
+        }),
         ("the link", "a", &|s| {
             s["payment_link"] = json!({ "id": "plink_a" });
+            s["line_items"] = items(&["price_z"], false);
+        }),
+        ("the link and a price", "a+b", &|s| {
+            s["payment_link"] = json!("plink_a");
+            s["line_items"] = items(&["price_z", "price_b"], false);
         }),
         ("another link", "ask", &|s| {
             s["payment_link"] = json!("plink_x");
