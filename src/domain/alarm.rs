@@ -42,8 +42,12 @@ pub enum Code {
     EventUnfit,
     /// Stripe refuses our key, or does not know by it what it sent.
     StripeRefused,
+    /// Stripe sends events of real money, and our key is for tests.
+    ModeMismatch,
     /// Nothing can be made up for while a setting is missing.
     WatchdogIdle,
+    /// What was lost is not made up for: for hours something has been in the way.
+    WatchdogStuck,
 }
 
 impl Code {
@@ -59,7 +63,9 @@ impl Code {
             Self::WebhooksMissing => "webhooks-missing",
             Self::EventUnfit => "event-unfit",
             Self::StripeRefused => "stripe-refused",
+            Self::ModeMismatch => "mode-mismatch",
             Self::WatchdogIdle => "watchdog-idle",
+            Self::WatchdogStuck => "watchdog-stuck",
         }
     }
 
@@ -89,6 +95,12 @@ impl Code {
             }
             Self::StripeRefused => {
                 "Stripe refuses our key, or does not know by it what it sent. See STRIPE_API_KEY: its permissions, and whose account it is of."
+            }
+            Self::ModeMismatch => {
+                "Stripe sends events of real purchases, but STRIPE_API_KEY is a test key, so none of them is fulfilled. Set the live key: Stripe sends them again for three days."
+            }
+            Self::WatchdogStuck => {
+                "For hours the watchdog has not got on, so what webhooks lost is not made up for. The detail, and the log, say what is in its way."
             }
             Self::WatchdogIdle => {
                 "Webhooks that get lost are not made up for, since nobody knows where links would lead. Set PUBLIC_URL and deploy."

@@ -8,7 +8,7 @@ use super::answer::{self, Asked, log_line};
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
 use super::download::{self, Adapters};
-use super::operator_object;
+use super::operator_object::{self, OperatorAlarm};
 use super::renewal;
 use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
 use super::success;
@@ -19,6 +19,7 @@ use crate::domain::stripe;
 use crate::flow::failure::Failure;
 use crate::flow::health::{self, Health};
 use crate::flow::links::{self, IssueRequest};
+use crate::flow::ports::Operator as _;
 use crate::flow::webhook::{self, Received, WebhookRequest};
 
 /// What a route says about itself in the log.
@@ -190,7 +191,7 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
             origin: &origin,
         };
         let objects = OrderObjects(call.env);
-        webhook::receive(
+        let received = webhook::receive(
             settings,
             &objects,
             &objects,
@@ -198,7 +199,13 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
             request,
             bindings::now(),
         )
-        .await
+        .await;
+        let failure = received.as_ref().err();
+        if let Some(cause) = failure.and_then(|failure| webhook::cause(failure, &body)) {
+            // Stripe sends it again, and then it is raised again.
+            let _ = OperatorAlarm(call.env).raise(cause).await;
+        }
+        received
     };
     match received.await {
         Ok(received) => {

@@ -22,12 +22,16 @@ const MAX_ANSWER_BYTES: usize = 4 * 1_024 * 1_024;
 /// (<https://docs.stripe.com/api/checkout/sessions/create>).
 const MAX_PAGES: usize = 3;
 
-/// Events of a page. Each may cost a call to an object, and a run on the free plan has 50 calls in all: so a page, and what
-/// is noted after it, fits into one run there (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>).
-const EVENTS_PER_PAGE: u32 = 20;
+/// Events of a page. Each costs a call to an object, and perhaps two to Stripe, and a run on the free plan has 50 calls
+/// in all: so a page, and what is noted after it, fits into one run there
+/// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>).
+const EVENTS_PER_PAGE: u32 = 12;
 
 /// What is asked for along with a session.
 const EXPAND: &str = "expand[]=line_items&expand[]=payment_intent.latest_charge";
+
+/// How an answer reads that does not know the `starting_after` of a list.
+const UNKNOWN_CURSOR: &str = "Stripe: 400 resource_missing";
 
 /// Stripe's API.
 pub(super) struct StripeHttp<'a>(pub &'a StripeSettings);
@@ -50,6 +54,14 @@ impl StripeApi for StripeHttp<'_> {
         Ok(Some(session.with_line_items(prices)))
     }
 
+    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError> {
+        let body = self
+            .get(&format!("/v1/events/{}", percent_encode(id)))
+            .await?;
+        let event = body.map(|body| serde_json::from_slice(&body));
+        event.transpose().map_err(|_| odd("no event"))
+    }
+
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
         let mut path = format!(
             "/v1/events?limit={EVENTS_PER_PAGE}&created[gte]={}&created[lt]={}",
@@ -64,7 +76,15 @@ impl StripeApi for StripeHttp<'_> {
             path.push_str("&starting_after=");
             path.push_str(&percent_encode(after));
         }
-        let body = self.get(&path).await?.ok_or_else(|| odd("no events"))?;
+        let body = self.get(&path).await;
+        let body = match (body, &query.after) {
+            // An unknown cursor is answered with `resource_missing`, which is a 400 or a 404.
+            (Ok(None), Some(_)) => return Err(ApiError::NoSuchCursor),
+            (Err(ApiError::Unavailable(why)), Some(_)) if why == UNKNOWN_CURSOR => {
+                return Err(ApiError::NoSuchCursor);
+            }
+            (body, _) => body?.ok_or_else(|| odd("no events"))?,
+        };
         let list: RawEvents = serde_json::from_slice(&body).map_err(|_| odd("no list"))?;
         let next = list.data.last().filter(|_| list.has_more);
         let next = next.and_then(|event| Some(event.get("id")?.as_str()?.to_owned()));

@@ -37,7 +37,16 @@ pub(super) async fn page(
     let objects = OrderObjects(call.env);
     let stripe = StripeHttp(&settings.stripe);
     let now = bindings::now();
-    let visited = success::visit(settings, &objects, &stripe, &SystemRandom, visit, now).await;
+    let visited = success::visit(
+        settings,
+        &objects,
+        &objects,
+        &stripe,
+        &SystemRandom,
+        visit,
+        now,
+    )
+    .await;
     if let Some(cause) = visited.as_ref().err().and_then(Failure::cause) {
         let _ = OperatorAlarm(call.env).raise(cause).await;
     }

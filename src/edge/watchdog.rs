@@ -19,9 +19,9 @@ pub(super) async fn run(env: &Env) {
         Ok(found) => {
             log_line(&serde_json::json!({
                 "cron": "watchdog", "events": found.events, "missing": found.missing, "unfit": found.unfit,
-                "more": found.more,
+                "failed": found.failed, "more": found.more,
             }));
-            found.causes()
+            found.causes
         }
         Err(failure) => {
             let (code, detail) = (failure.problem().code, failure.log_detail());

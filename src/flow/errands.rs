@@ -1,6 +1,7 @@
 //! What an order and its payment have to tell each other, and what an order has to ask Stripe: done by their alarms,
 //! until it is done.
 
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::RandomId;
 use crate::domain::order::{Command, Errands, Reply, StripeCommand, StripeReply};
 use crate::domain::payment::{PaymentCommand, PaymentReply, Word};
@@ -10,7 +11,9 @@ use crate::domain::time::Timestamp;
 
 use super::events::odd_payment;
 use super::failure::Failure;
-use super::ports::{Ledger, Orders, Payments, Randomness, Referee, StripeApi, Unavailable};
+use super::ports::{
+    Ledger, Operator, Orders, Payments, Randomness, Referee, StripeApi, Unavailable,
+};
 use super::webhook::{record_command, unexpected};
 
 /// What came of an order's errands, for the log.
@@ -35,6 +38,7 @@ pub async fn run(
     referee: &impl Referee,
     payments: &impl Payments,
     stripe: &impl StripeApi,
+    operator: &impl Operator,
     random: &impl Randomness,
     now: Timestamp,
 ) -> Result<Done, Failure> {
@@ -43,7 +47,7 @@ pub async fn run(
         return Ok(Done::All);
     };
     if errands.name {
-        name(settings, referee, stripe, random, &errands, now).await?;
+        name(settings, referee, stripe, operator, random, &errands, now).await?;
         match start(referee, now)? {
             Some(next) => errands = next,
             None => return Ok(Done::Forgotten),
@@ -90,6 +94,7 @@ async fn name(
     settings: &Settings,
     referee: &impl Referee,
     stripe: &impl StripeApi,
+    operator: &impl Operator,
     random: &impl Randomness,
     errands: &Errands,
     now: Timestamp,
@@ -98,6 +103,11 @@ async fn name(
     let session = session.ok_or(Failure::SessionMissing)?;
     match names(settings, &session) {
         Named::Products(products) => {
+            for price in session.unknown_prices(settings) {
+                let detail = format!("order {}: a price of no product", errands.order.as_str());
+                let cause = Cause::new(Code::UnknownProduct, price, &detail);
+                operator.raise(cause).await?;
+            }
             let at = session.paid_at;
             let purchase = session.purchase(products, at).map_err(Failure::Event)?;
             let command = record_command(settings, random, purchase, &errands.origin, true);

@@ -1,11 +1,12 @@
 //! What an event of Stripe's leads to: the same for one that was posted, and one that was looked up.
 
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::payment::{Fact, PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::Settings;
-use crate::domain::stripe::{Event, Named, Session};
+use crate::domain::stripe::{Event, EventError, Named, Session};
 use crate::domain::time::Timestamp;
 
-use super::failure::Failure;
+use super::failure::{Failure, event_in_words};
 use super::ports::{Orders, Payments, Randomness, Unavailable};
 use super::webhook::record;
 
@@ -24,6 +25,19 @@ pub enum Received {
 
 /// Nothing that the session is about is sold here.
 pub(super) const NOTHING_OF_OURS: Received = Received::Ignored("nothing of ours");
+
+/// What the operator hears of an event that can't be acted on: which purchase it is, to be looked up.
+pub(super) fn unfit(event: &serde_json::Value, why: EventError) -> Cause {
+    let id = |path: &str| {
+        let id = event.pointer(path)?.as_str()?;
+        let fits = id.len() <= 255 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        fits.then(|| id.to_owned())
+    };
+    let event_id = id("/id").unwrap_or_default();
+    let subject = id("/data/object/id").unwrap_or_else(|| event_id.clone());
+    let detail = format!("{event_id}: {}", event_in_words(why));
+    Cause::new(Code::EventUnfit, &subject, &detail)
+}
 
 /// Acts on an event. `origin` is where links lead, unless the settings say otherwise.
 ///
@@ -44,6 +58,7 @@ pub(super) async fn act(
     match event {
         Event::Paid { session, at } => paid(settings, orders, random, *session, at, origin).await,
         Event::Money { payment, fact } => note(payments, &payment, fact).await,
+        Event::LiveWithTestKey => Err(Failure::LiveWithTestKey),
         Event::Ignored(why) => Ok(Received::Ignored(why)),
     }
 }

@@ -21,6 +21,8 @@ pub enum Failure {
     Signature(SignatureError),
     /// Signed, but it can't be acted on.
     Event(EventError),
+    /// Signed, of real money, and our key is for tests.
+    LiveWithTestKey,
     /// More bytes than are read.
     TooLarge,
     /// No, or not the, admin token.
@@ -58,6 +60,8 @@ pub enum Failure {
     Checkout(CheckoutRefusal),
     /// Nobody asked, so nobody said where links lead.
     NoPublicUrl,
+    /// For hours the watchdog has not got on. The text is for the log.
+    WatchdogStuck(String),
     /// Stripe does not take our key.
     StripeRefused(String),
     /// The product is not for sale any more.
@@ -87,6 +91,12 @@ impl Failure {
                 .next("If you run it: /healthz says what is missing."),
             Self::Signature(why) => Problem::new(400, "bad-signature", "Bad signature", signature_in_words(*why)),
             Self::Event(why) => Problem::new(400, "bad-event", "Bad event", event_in_words(*why)),
+            Self::LiveWithTestKey => Problem::new(
+                503,
+                "mode-mismatch",
+                "Another mode",
+                "This event is live, but STRIPE_API_KEY is a test key. Set the live one, and send it again.",
+            ),
             Self::TooLarge => Problem::new(413, "too-large", "Too large", "The body is larger than what is read."),
             Self::Unauthorized => Problem::new(
                 401,
@@ -136,6 +146,7 @@ impl Failure {
             Self::ProductMissing(_)
             | Self::SessionMissing
             | Self::NoPublicUrl
+            | Self::WatchdogStuck(_)
             | Self::ArchiveMissing(_)
             | Self::Archive(..)
             | Self::Plan(..)
@@ -154,6 +165,7 @@ impl Failure {
             Self::SessionMissing => Some(
                 "Stripe knows no such session: is STRIPE_API_KEY of the account that sends the events?".to_owned(),
             ),
+            Self::LiveWithTestKey => Some("a live event, but STRIPE_API_KEY is a test key".to_owned()),
             Self::NoPublicUrl => {
                 Some("PUBLIC_URL is not set, so what is missing can't be mailed".to_owned())
             }
@@ -169,6 +181,7 @@ impl Failure {
             Self::Unavailable(Unavailable(text))
             | Self::MailNotSent(text)
             | Self::StripeRefused(text)
+            | Self::WatchdogStuck(text)
             | Self::Checkout(CheckoutRefusal::NoAnswer(text)) => Some(text.clone()),
             Self::Link(why) | Self::Lease(why) => Some(format!("{why:?}")),
             Self::Signature(why) => Some(format!("{why:?}")),
@@ -187,6 +200,8 @@ impl Failure {
             Self::StripeRefused(_) | Self::SessionMissing => {
                 (Code::StripeRefused, "STRIPE_API_KEY")
             }
+            Self::WatchdogStuck(_) => (Code::WatchdogStuck, "/v1/events"),
+            Self::LiveWithTestKey => (Code::ModeMismatch, "STRIPE_API_KEY"),
             Self::NoPublicUrl => (Code::WatchdogIdle, "PUBLIC_URL"),
             _ => return None,
         };
@@ -209,6 +224,9 @@ impl From<ApiError> for Failure {
         match error {
             ApiError::Refused(why) => Self::StripeRefused(why),
             ApiError::Unavailable(why) => Self::Unavailable(Unavailable(why)),
+            ApiError::NoSuchCursor => {
+                Self::Unavailable(Unavailable("Stripe: no such page".to_owned()))
+            }
         }
     }
 }
@@ -353,7 +371,7 @@ fn signature_in_words(why: SignatureError) -> &'static str {
     }
 }
 
-fn event_in_words(why: EventError) -> &'static str {
+pub(super) fn event_in_words(why: EventError) -> &'static str {
     match why {
         EventError::Malformed => "The body is signed, but it is no event in a form that we know.",
         EventError::NoEmail => {
@@ -401,6 +419,7 @@ mod tests {
             Failure::Settings(SettingsErrors(vec!["X is missing.".to_owned()])),
             Failure::Signature(SignatureError::Stale),
             Failure::Event(EventError::NoEmail),
+            Failure::LiveWithTestKey,
             Failure::TooLarge,
             Failure::TooManyAsk,
             Failure::StillRuns {
@@ -443,7 +462,8 @@ mod tests {
             let problem = failure.problem();
             let says = problem.next.unwrap_or_default();
             assert!(
-                problem.code == "not-configured" || says.contains("not used up"),
+                ["not-configured", "mode-mismatch"].contains(&problem.code)
+                    || says.contains("not used up"),
                 "{failure:?}"
             );
         }

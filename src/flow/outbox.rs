@@ -2,7 +2,7 @@
 
 use crate::domain::address::AddressCommand;
 use crate::domain::alarm::{Cause, Code};
-use crate::domain::id::RandomId;
+use crate::domain::id::{OrderId, RandomId};
 use crate::domain::mail::{self, Mail, MailItem, Outcome, Schedule};
 use crate::domain::order::{Command, Ended, LinkView, MailReason, Reply};
 use crate::domain::settings::Settings;
@@ -87,7 +87,25 @@ where
         let mail = match job.mail {
             Some(mail) => mail,
             None => {
-                let mail = compose(self.settings, job.reason, &job.links)?;
+                let order = job.links.first().map(|link| link.order.clone());
+                let (links, missing): (Vec<_>, Vec<_>) = job
+                    .links
+                    .into_iter()
+                    .partition(|link| self.settings.product(&link.product).is_some());
+                let products: Vec<_> = missing.into_iter().map(|link| link.product).collect();
+                for product in &products {
+                    let order = order.as_ref().map(OrderId::as_str).unwrap_or_default();
+                    let detail = format!("order {order}");
+                    self.raise(Code::UnknownProduct, product.as_str(), &detail)
+                        .await;
+                }
+                if let Some(product) = products.first().cloned() {
+                    self.referee.decide(Command::SetAside { products }, now)?;
+                    if links.is_empty() {
+                        return Err(Failure::ProductMissing(product));
+                    }
+                }
+                let mail = compose(self.settings, job.reason, &links)?;
                 self.referee
                     .decide(Command::KeepMail { mail: mail.clone() }, now)?;
                 mail
@@ -113,9 +131,9 @@ where
             self.raise(Code::MailRefused, provider, &why).await;
         }
         if job.waited_secs >= schedule.stuck_after_secs() {
-            let order = job.links.first().map(|link| link.order.as_str());
-            self.raise(Code::MailStuck, order.unwrap_or_default(), &why)
-                .await;
+            let order = self.referee.work()?.map(|work| work.order);
+            let order = order.as_ref().map(OrderId::as_str).unwrap_or_default();
+            self.raise(Code::MailStuck, order, &why).await;
         }
         Err(Failure::MailNotSent(why))
     }
@@ -149,11 +167,8 @@ where
             .known_due_at
             .is_some_and(|due_at| now.secs_since(due_at) >= stuck_secs);
         match failure {
-            Failure::ProductMissing(id) => {
-                let detail = format!("order {order}");
-                self.raise(Code::UnknownProduct, id.as_str(), &detail).await;
-            }
-            Failure::MailNotSent(_) => {}
+            // They are told where they are met.
+            Failure::ProductMissing(_) | Failure::MailNotSent(_) => {}
             Failure::Unavailable(_) if !lasts => {}
             _ => self.raise(Code::OrderFailing, order, &detail).await,
         }

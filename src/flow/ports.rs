@@ -148,6 +148,9 @@ pub trait StripeApi {
     /// This session with all its line items, and its charge; `None` if the key's account has no such session.
     async fn session(&self, order: &OrderId) -> Result<Option<Session>, ApiError>;
 
+    /// The event of this id, as Stripe's JSON; `None` if there is none, or none any more.
+    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError>;
+
     /// A page of the events that are acted on, newest first.
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError>;
 }
@@ -190,6 +193,8 @@ pub trait Notebook {
 pub enum ApiError {
     /// It does not take the key, or the key may not do this: the operator has to mend that.
     Refused(String),
+    /// It does not know the event that a page was to begin after.
+    NoSuchCursor,
     /// It did not answer, or not in a way that helps. Later it may.
     Unavailable(String),
 }

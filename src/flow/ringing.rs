@@ -41,7 +41,16 @@ where
         ..
     } = outbox;
     // 1. The errands.
-    let errands = errands::run(settings, *referee, payments, stripe, *random, now).await;
+    let errands = errands::run(
+        settings,
+        *referee,
+        payments,
+        stripe,
+        outbox.operator,
+        *random,
+        now,
+    )
+    .await;
     if matches!(errands, Ok(Done::Forgotten)) {
         return Ok(Done::Forgotten);
     }

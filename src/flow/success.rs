@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::domain::id::{BrowserId, OrderId};
-use crate::domain::order::{Command, LinkView, Reply, Standing, StripeCommand, StripeReply};
+use crate::domain::order::{Command, LinksReport, Reply, Standing, StripeCommand, StripeReply};
 use crate::domain::page;
-use crate::domain::payment::PartialRefunds;
+use crate::domain::payment::{PartialRefunds, PaymentCommand, PaymentReply};
 use crate::domain::problem::{Offer, Problem};
 use crate::domain::purchase::Purchase;
 use crate::domain::settings::Settings;
@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use super::errands::names;
 use super::failure::Failure;
 use super::links::link_token;
-use super::ports::{ApiError, Orders, Randomness, StripeApi};
+use super::ports::{ApiError, Orders, Payments, Randomness, StripeApi};
 use super::webhook::{record, unexpected};
 
 /// For so long after the payment the page itself offers the download, in seconds. Afterwards its address, which
@@ -62,6 +62,9 @@ pub enum CheckoutRefusal {
 struct SuccessPage<'a> {
     to: String,
     order: &'a str,
+    /// The mail will never arrive.
+    undeliverable: bool,
+    support_email: &'a str,
     items: Vec<SuccessItem<'a>>,
 }
 
@@ -93,6 +96,7 @@ struct SuccessItem<'a> {
 pub async fn visit(
     settings: &Settings,
     orders: &impl Orders,
+    payments: &impl Payments,
     stripe: &impl StripeApi,
     random: &impl Randomness,
     visit: Visit<'_>,
@@ -109,7 +113,7 @@ pub async fn visit(
         let html = page::page("pages/pending.html", &settings.shop, context)?;
         return Ok(Visited { status: 202, html });
     }
-    check(&session, settings.stripe.partial_refunds).map_err(Failure::Checkout)?;
+    check(payments, &session, settings.stripe.partial_refunds).await?;
     // 3. The order.
     let at = session.paid_at;
     let purchase = session.purchase(products, at).map_err(Failure::Event)?;
@@ -118,17 +122,19 @@ pub async fn visit(
     let ask = Command::Stripe(StripeCommand::Links {
         browser: visit.browser,
     });
-    let links = match orders.ask(&purchase.order, ask).await? {
-        Reply::Stripe(StripeReply::Links(links)) => links,
+    let report = match orders.ask(&purchase.order, ask).await? {
+        Reply::Stripe(StripeReply::Links(report)) => report,
         other => return Err(unexpected(&other)),
     };
-    if links
-        .iter()
-        .all(|(standing, _)| *standing == Standing::Revoked)
-    {
-        return Err(Failure::Checkout(CheckoutRefusal::MoneyBack));
+    let mut standings = report.links.iter().map(|(standing, _)| *standing);
+    if standings.all(|standing| standing == Standing::Revoked) {
+        return Err(if report.withdrawn || report.links.is_empty() {
+            Failure::Checkout(CheckoutRefusal::MoneyBack)
+        } else {
+            Failure::Standing(Standing::Revoked)
+        });
     }
-    let html = show(settings, &purchase, &links, now)?;
+    let html = show(settings, &purchase, &report, now)?;
     Ok(Visited { status: 200, html })
 }
 
@@ -150,27 +156,58 @@ async fn ask(stripe: &impl StripeApi, id: &OrderId) -> Result<Session, Failure> 
         Ok(None) => Err(Failure::Checkout(CheckoutRefusal::Unknown)),
         Err(ApiError::Refused(why)) => Err(Failure::StripeRefused(why)),
         Err(ApiError::Unavailable(why)) => Err(Failure::Checkout(CheckoutRefusal::NoAnswer(why))),
+        Err(error @ ApiError::NoSuchCursor) => Err(error.into()),
     }
 }
 
-fn check(session: &Session, partial: PartialRefunds) -> Result<(), CheckoutRefusal> {
-    match session.progress {
-        Progress::Paid if session.charge.is_good(partial) => Ok(()),
-        Progress::Paid => Err(CheckoutRefusal::MoneyBack),
-        Progress::Expired => Err(CheckoutRefusal::Expired),
-        _ => Err(CheckoutRefusal::Unfinished),
+/// Whether the money is the shop's. The charge says whether it was ever disputed, and stays so; what became of that the
+/// payment's object knows, if it was told.
+async fn check(
+    payments: &impl Payments,
+    session: &Session,
+    partial: PartialRefunds,
+) -> Result<(), Failure> {
+    let refused = match session.progress {
+        Progress::Paid => None,
+        Progress::Expired => Some(CheckoutRefusal::Expired),
+        _ => Some(CheckoutRefusal::Unfinished),
+    };
+    if let Some(refusal) = refused {
+        return Err(Failure::Checkout(refusal));
     }
+    let (payment, charge) = match (&session.payment, session.charge) {
+        (None, _) => return Ok(()),
+        (Some(payment), Some(charge)) => (payment, charge),
+        (Some(_), None) => {
+            let why = "Stripe: a session without its charge".to_owned();
+            return Err(Failure::Checkout(CheckoutRefusal::NoAnswer(why)));
+        }
+    };
+    let back = charge.standing.withdrawal(partial).is_some();
+    let held = !back && charge.disputed && {
+        let reply = payments.tell(payment, PaymentCommand::Disputes).await?;
+        reply != PaymentReply::Disputes { over: true }
+    };
+    if back || held {
+        return Err(Failure::Checkout(CheckoutRefusal::MoneyBack));
+    }
+    Ok(())
 }
 
 fn show(
     settings: &Settings,
     purchase: &Purchase,
-    links: &[(Standing, LinkView)],
+    report: &LinksReport,
     now: Timestamp,
 ) -> Result<String, Failure> {
-    let fresh = now.secs_since(purchase.purchased_at) < OFFERED_SECS;
+    // Of a free purchase nothing tells when it was finished, but that it was stored then.
+    let paid_at = match purchase.payment_intent {
+        Some(_) => purchase.purchased_at,
+        None => report.recorded_at,
+    };
+    let fresh = now.secs_since(paid_at) < OFFERED_SECS;
     let mut items = Vec::new();
-    for (standing, view) in links {
+    for (standing, view) in &report.links {
         let product = settings.product(&view.product);
         let opens = matches!(
             standing,
@@ -193,6 +230,8 @@ fn show(
     let context = SuccessPage {
         to: text::masked(&purchase.buyer.email),
         order: purchase.order.shown(),
+        undeliverable: report.undeliverable,
+        support_email: &settings.shop.support_email,
         items,
     };
     Ok(page::page("pages/success.html", &settings.shop, context)?)

@@ -1,5 +1,6 @@
 //! Stripe posted something.
 
+use crate::domain::alarm::Cause;
 use crate::domain::id::RandomId;
 use crate::domain::order::{Command, NewItem, Reply};
 use crate::domain::purchase::{LicenseId, Purchase};
@@ -8,7 +9,7 @@ use crate::domain::stripe::{self, MAX_BODY_BYTES};
 use crate::domain::time::Timestamp;
 
 pub use super::events::Received;
-use super::events::act;
+use super::events::{act, unfit};
 use super::failure::Failure;
 use super::ports::{Orders, Payments, Randomness, Unavailable};
 
@@ -46,6 +47,18 @@ pub async fn receive(
     let event = stripe::parse_event(request.body, &settings.stripe).map_err(Failure::Event)?;
     // 4. The order.
     act(settings, orders, payments, random, event, request.origin).await
+}
+
+/// What the operator has to hear of a webhook that failed: one that can't be acted on is signed, or it would not be known.
+#[must_use]
+pub fn cause(failure: &Failure, body: &[u8]) -> Option<Cause> {
+    match failure {
+        Failure::Event(why) => {
+            let event = serde_json::from_slice(body).unwrap_or_default();
+            Some(unfit(&event, *why))
+        }
+        _ => failure.cause(),
+    }
 }
 
 /// A webhook as it came in.

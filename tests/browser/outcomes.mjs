@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { demoArchive } from '../../src/cli/demo-product.mjs';
+import { checkoutCompleted } from '../../src/cli/stripe-event.mjs';
 import { decoded, forged } from '../e2e/jwt.mjs';
-import { PRODUCT, SECRETS, openShop } from '../e2e/shop.mjs';
+import { API_KEY, openStripe } from '../e2e/fake-stripe.mjs';
+import { PRODUCT, SECRETS, openShop, someAddress } from '../e2e/shop.mjs';
 import { SlowClient } from '../e2e/slow-client.mjs';
 import { askedElsewhere } from './browser.mjs';
 
@@ -12,11 +14,22 @@ const ATLAS = { ...PRODUCT, id: 'atlas', name: 'An Atlas of Bookplates', archive
 
 const BUYER = { name: 'Ada Lovelace', organisation: 'Analytical Engines Ltd' };
 
-/** A shop in which every outcome can be arranged. */
+/** Pages that ask Stripe may be asked for so often in a minute, from one address. */
+const ASKS_A_MINUTE = 10;
+
+/** A shop in which every outcome can be arranged, with a Stripe of its own. */
 export async function openOutcomesShop() {
-  const shop = await openShop({ vars: { PRODUCTS: [PRODUCT, ATLAS] } });
+  const stripe = await openStripe();
+  const shop = await openShop({ vars: { ...stripe.vars, PRODUCTS: [PRODUCT, ATLAS] }, secrets: { STRIPE_API_KEY: API_KEY } });
   for (const product of [PRODUCT, ATLAS]) await shop.publish(await demoArchive(), product);
-  return shop;
+  const { close } = shop;
+  return Object.assign(shop, {
+    stripe,
+    async close() {
+      await close();
+      await stripe.close();
+    },
+  });
 }
 
 /**
@@ -62,6 +75,29 @@ export const OUTCOMES = [
     status: 200,
     says: /is ready/,
     arrange: async (shop) => ({ address: (await shop.buy(BUYER)).link }),
+  },
+  {
+    name: 'success',
+    status: 200,
+    says: /Thank you/,
+    arrange: async (shop) => ({ address: backFromCheckout(shop) }),
+  },
+  {
+    name: 'pending',
+    status: 202,
+    says: /under way/,
+    arrange: async (shop) => ({ address: backFromCheckout(shop, { payment_status: 'unpaid' }) }),
+  },
+  {
+    name: 'too-many',
+    status: 429,
+    says: /Too many at once/,
+    arrange: async () => ({
+      address: '/download?session_id=cs_test_unknown',
+      async act(page) {
+        for (let asked = 0; asked < ASKS_A_MINUTE; asked += 1) await page.reload();
+      },
+    }),
   },
   {
     name: 'go-on',
@@ -223,6 +259,12 @@ export const OUTCOMES = [
     arrange: async () => ({ address: '/healthz' }),
   },
 ];
+
+/** Where Stripe sends the buyer to. */
+function backFromCheckout(shop, session = {}) {
+  const { object } = checkoutCompleted({ ...BUYER, email: someAddress(), product: PRODUCT.id }, session).data;
+  return `/download?session_id=${shop.stripe.keep(object).id}`;
+}
 
 /** Bought, and downloaded. */
 async function delivered(shop) {

@@ -23,12 +23,12 @@ describe('what a download costs', () => {
     assert.equal(operations.page['row written'], 0);
   });
 
-  it('the button asks the order twice', () => {
-    assert.deepEqual(calls(operations.button), { request: 1, 'KV read': 1, 'object request': 2, 'R2 class B': 1 });
+  it('the button asks the order once: what the link is for was known since the page', () => {
+    assert.deepEqual(calls(operations.button), { request: 1, 'KV read': 1, 'object request': 1, 'R2 class B': 1 });
   });
 
-  it('the copy is at most three reads of storage, and four questions to the order', () => {
-    assert.deepEqual(calls(operations.copy), { request: 1, 'object request': 4, 'R2 class B': 3 });
+  it('the copy is at most three reads of storage, and three questions to the order', () => {
+    assert.deepEqual(calls(operations.copy), { request: 1, 'object request': 3, 'R2 class B': 3 });
   });
 
   it('a purchase is its order, one alarm, and two objects told of it, for the payment and the address', () => {

@@ -122,7 +122,7 @@ class FakeStripe {
   /** @param {URL} url */
   #answer(url) {
     const [, kind, id, items] = url.pathname.match(/^\/v1\/(checkout\/sessions|events)(?:\/([^/]+))?(\/line_items)?$/) ?? [];
-    if (kind === 'events') return { status: 200, body: this.#page(url.searchParams) };
+    if (kind === 'events') return this.#listed(id, url.searchParams);
     const kept = kind && this.#sessions.get(id);
     if (!kept) return failure(404, { code: 'resource_missing', param: 'session', type: 'invalid_request_error', message: `No such checkout.session: ${id}` });
     if (items) return { status: 200, body: listOf(kept.items, url.searchParams, `/v1/checkout/sessions/${id}/line_items`) };
@@ -135,6 +135,15 @@ class FakeStripe {
       body.payment_intent = { id: body.payment_intent, object: 'payment_intent', amount: body.amount_total, currency: body.currency, latest_charge: kept.charge, status: 'succeeded' };
     }
     return { status: 200, body };
+  }
+
+  #listed(id, query) {
+    const asked = id ?? query.get('starting_after');
+    const event = this.#events.find((event) => event.id === asked);
+    if (asked && !event) {
+      return failure(id ? 404 : 400, { code: 'resource_missing', param: id ? 'id' : 'starting_after', type: 'invalid_request_error', message: `No such event: '${asked}'` });
+    }
+    return { status: 200, body: id ? event : this.#page(query) };
   }
 
   #page(query) {

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, LinkView, MailReason, MailState, NewItem, Order, Standing};
+use super::{Item, LinkView, MailReason, MailState, NewItem, Order, Stage, Standing};
 use crate::domain::id::{BrowserId, OrderId, RandomId};
 use crate::domain::payment::{Amount, PaymentId, Withdrawal};
 use crate::domain::purchase::Purchase;
@@ -88,10 +88,23 @@ pub enum StripeCommand {
 pub enum StripeReply {
     /// What to do now.
     Errands(Errands),
-    /// Each item's current link.
-    Links(Vec<(Standing, LinkView)>),
+    /// How the links stand.
+    Links(LinksReport),
     /// Noted.
     Noted,
+}
+
+/// How an order's links stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinksReport {
+    /// Each item's current link.
+    pub links: Vec<(Standing, LinkView)>,
+    /// Whether the money is back, or held back.
+    pub withdrawn: bool,
+    /// Whether the mail with them will never arrive.
+    pub undeliverable: bool,
+    /// When the order was stored.
+    pub recorded_at: Timestamp,
 }
 
 /// What an order has to do outside.
@@ -224,7 +237,13 @@ impl Order {
                     let standing = link.standing(Some(&browser), terms, now);
                     (standing, self.view(item, link))
                 });
-                return Some(StripeReply::Links(views.collect()));
+                let first = self.items.first().and_then(|item| item.links.first());
+                return Some(StripeReply::Links(LinksReport {
+                    links: views.collect(),
+                    withdrawn: self.stripe.is_withdrawn(),
+                    undeliverable: self.mail.as_ref().map(MailState::stage) == Some(Stage::Failed),
+                    recorded_at: first.map_or(self.purchase.purchased_at, |link| link.issued_at),
+                }));
             }
         }
         Some(StripeReply::Noted)
@@ -284,6 +303,7 @@ impl Order {
             links.push(link.jti.clone());
         }
         self.mail.iter_mut().for_each(MailState::cancel);
+        self.aside.clear();
         self.stripe.withdrawn = Some(Withdrawn { why, since, links });
     }
 

@@ -122,6 +122,11 @@ pub enum Command {
         /// When mails are tried.
         schedule: Schedule,
     },
+    /// These products can't be mailed yet: nobody has configured them.
+    SetAside {
+        /// Some or all of the pending mail's.
+        products: Vec<ProductId>,
+    },
     /// The mail's text, as it will be sent on every attempt.
     KeepMail {
         /// The text.

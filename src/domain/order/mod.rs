@@ -4,6 +4,7 @@
 //! without an `await` between; so whatever races, one decision follows the other.
 
 mod access;
+mod aside;
 mod audit;
 mod command;
 mod coverage;
@@ -16,7 +17,7 @@ mod outbox;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{Errands, StripeCommand, StripeReply, StripeSide};
+pub use access::{Errands, LinksReport, StripeCommand, StripeReply, StripeSide};
 pub use audit::{Client, Delivery, Note, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;
@@ -46,6 +47,9 @@ pub struct Order {
     /// Stripe's say in it. An order from before there was any has heard nothing.
     #[serde(default)]
     pub stripe: StripeSide,
+    /// Products that wait for a mail of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<ProductId>,
     /// The buyer's address knows of this order, so that it can be recovered.
     pub address_knows: bool,
 }
@@ -86,6 +90,7 @@ pub fn decide(
                         items,
                         mail,
                         stripe,
+                        aside: Vec::new(),
                         address_knows: false,
                     }),
                     reply,
@@ -119,7 +124,9 @@ impl Order {
     /// When a mail is due, or the operator is to hear of one.
     #[must_use]
     pub fn mail_due_at(&self) -> Option<Timestamp> {
-        let due_at = self.mail.as_ref().and_then(MailState::due_at)?;
+        let owed = self.owes_a_mail().then_some(self.purchase.purchased_at);
+        let due_at = self.mail.as_ref().and_then(MailState::due_at);
+        let due_at = owed.into_iter().chain(due_at).min()?;
         let held_until = self.stripe.mail_held_until();
         Some(held_until.map_or(due_at, |until| until.max(due_at)))
     }
@@ -224,12 +231,18 @@ impl Order {
             }),
             Command::StartMail { .. } if self.stripe.holds_mail(now) => Reply::MailJob(None),
             Command::StartMail { fresh, schedule } => {
+                self.ask_for_what_was_set_aside(now);
                 Reply::MailJob(self.start_mail(&fresh, schedule, limits, now).map(Box::new))
             }
             Command::KeepMail { mail } => {
                 self.mail
                     .iter_mut()
                     .for_each(|state| state.keep(&mail, now));
+                self.drop_what_is_mailed();
+                Reply::Done
+            }
+            Command::SetAside { products } => {
+                self.set_aside(products, now);
                 Reply::Done
             }
             Command::MailTried {

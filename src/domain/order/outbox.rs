@@ -19,6 +19,13 @@ const LEFT_WHEN_KEPT: i64 = 16;
 /// No link has as much.
 const LEFT_NEVER: i64 = 101;
 
+/// A product that is not configured is looked for again after so many seconds at most.
+const UNCONFIGURED_PAUSE_SECS: i64 = 3_600;
+
+/// And after so many once it has not been for a month: then nobody may ever sell it here.
+const FORGOTTEN_PAUSE_SECS: i64 = 86_400;
+const FORGOTTEN_AFTER_SECS: i64 = 30 * 86_400;
+
 /// Why a mail is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +167,32 @@ impl MailState {
     #[must_use]
     pub fn untold_failure(&self) -> Option<&MailFailure> {
         self.failure.as_ref().filter(|failure| !failure.told)
+    }
+
+    /// Whether it is on its way.
+    pub(super) fn is_pending(&self) -> bool {
+        self.due_at.is_some()
+    }
+
+    /// Whether it has this product's link.
+    pub(super) fn carries(&self, product: &ProductId) -> bool {
+        self.products.contains(product)
+    }
+
+    /// Leaves out what can't be mailed yet. If that is all, it waits: `false`.
+    pub(super) fn leave_out(&mut self, products: &[ProductId], now: Timestamp) -> bool {
+        let some_left = self.products.iter().any(|it| !products.contains(it));
+        if some_left {
+            self.products.retain(|it| !products.contains(it));
+        } else if self.due_at.is_some() {
+            let forgotten = now.secs_since(self.asked_at) >= FORGOTTEN_AFTER_SECS;
+            let soon = self
+                .due_at
+                .min(Some(now.plus_secs(UNCONFIGURED_PAUSE_SECS)));
+            let late = Some(now.plus_secs(FORGOTTEN_PAUSE_SECS));
+            self.due_at = if forgotten { late } else { soon };
+        }
+        some_left
     }
 
     pub(super) fn failure_told(&mut self) {

@@ -152,6 +152,13 @@ impl Facts {
         }
     }
 
+    /// Whether there were disputes, and none of them holds money or took it.
+    #[must_use]
+    pub fn disputes_are_over(&self) -> bool {
+        let over = |status| matches!(status, DisputeStatus::Harmless | DisputeStatus::Won);
+        !self.disputes.is_empty() && self.disputes.values().all(|seen| over(seen.what.status))
+    }
+
     /// What was given back, in the currency's smallest unit.
     ///
     /// Either kind of event may be missing, or late: the charge's total counts refunds that we were not told of, and the

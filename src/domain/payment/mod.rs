@@ -93,6 +93,8 @@ pub enum PaymentCommand {
     },
     /// What is there to tell the order? Changes nothing.
     Tidings,
+    /// Are all disputes that are known of over, without loss? Changes nothing.
+    Disputes,
     /// The order has heard of this change.
     Told {
         /// Which one.
@@ -110,6 +112,11 @@ pub enum PaymentReply {
     },
     /// How the payment stands.
     Stands(Word),
+    /// Whether there were disputes, and all are over without loss.
+    Disputes {
+        /// `false` as well if none is known.
+        over: bool,
+    },
     /// What to tell, and whom; nothing if the order has heard it all, or is not known yet.
     Tidings(Option<(OrderId, Word)>),
     /// Noted.
@@ -148,6 +155,10 @@ pub fn decide(state: Option<Payment>, command: PaymentCommand) -> (Option<Paymen
             let tidings = payment.order.clone().filter(|_| payment.has_tidings());
             let reply = PaymentReply::Tidings(tidings.map(|(order, _)| (order, payment.word())));
             return (known.then_some(payment), reply);
+        }
+        PaymentCommand::Disputes => {
+            let over = payment.facts.disputes_are_over();
+            return (known.then_some(payment), PaymentReply::Disputes { over });
         }
         PaymentCommand::Told { revision } => {
             payment.told = payment.told.max(revision.min(payment.revision));

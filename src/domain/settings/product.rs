@@ -43,16 +43,6 @@ const FIELDS: [&str; 7] = [
     "payment_links",
 ];
 
-impl Product {
-    fn stripe_names(&self) -> impl Iterator<Item = &String> {
-        self.prices.iter().chain(&self.payment_links)
-    }
-
-    fn has_stripe_name(&self, name: &String) -> bool {
-        self.stripe_names().any(|known| known == name)
-    }
-}
-
 impl ProductId {
     /// A product's id, if it is of its form.
     #[must_use]
@@ -122,17 +112,6 @@ impl Errors {
             };
             if products.iter().any(|known| known.id == product.id) {
                 self.say(&place, "has an `id` that another product has");
-            }
-            for known in &products {
-                for name in product
-                    .stripe_names()
-                    .filter(|name| known.has_stripe_name(name))
-                {
-                    self.say(
-                        &place,
-                        &format!("has `{name}`, which the product `{}` has", known.id),
-                    );
-                }
             }
             products.push(product);
         }

@@ -45,6 +45,8 @@ pub enum Event {
         /// What.
         fact: Fact,
     },
+    /// Of real money, while the key is for tests: what is known by it is not what was paid for.
+    LiveWithTestKey,
     /// Nothing to do, and why, for the log.
     Ignored(&'static str),
 }
@@ -78,6 +80,7 @@ struct RawData {
 ///
 /// # Errors
 /// See [`EventError`]. An event of another type, or of another mode than the key's, is no error, whatever is in it.
+/// A live one that meets a test key is said to be that, so that it is not lost.
 pub fn parse_event(body: &[u8], settings: &StripeSettings) -> Result<Event, EventError> {
     match serde_json::from_slice::<RawEvent>(body) {
         Ok(event) => act(event, settings),
@@ -102,19 +105,21 @@ fn act(event: RawEvent, settings: &StripeSettings) -> Result<Event, EventError> 
     if event.object != "event" {
         return Ok(Event::Ignored("not a snapshot event"));
     }
-    let other_mode = |mode: Option<Mode>| mode.is_some_and(|mode| mode != settings.mode);
-    if other_mode(event.livemode.map(Mode::from_livemode)) {
-        return Ok(Event::Ignored("event of the other mode"));
+    if !EVENT_TYPES.contains(&event.r#type.as_str()) {
+        return Ok(Event::Ignored("event type"));
+    }
+    if let Some(other) = of_another_mode(event.livemode.map(Mode::from_livemode), settings.mode) {
+        return Ok(other);
     }
     let at = Timestamp::from_secs(event.created);
     let object = event.data.object;
     let fact = match event.r#type.as_str() {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = Session::parse(object, settings)?;
+            if let Some(other) = of_another_mode(session.mode, settings.mode) {
+                return Ok(other);
+            }
             return Ok(match session.progress {
-                _ if session.is_of_another_mode(settings.mode) => {
-                    Event::Ignored("session of the other mode")
-                }
                 Progress::Paid => Event::Paid {
                     session: Box::new(session),
                     at,
@@ -134,6 +139,15 @@ fn act(event: RawEvent, settings: &StripeSettings) -> Result<Event, EventError> 
         Some((payment, fact)) => Event::Money { payment, fact },
         None => Event::Ignored("no payment intent"),
     })
+}
+
+/// What follows from a mode that is not the key's.
+fn of_another_mode(mode: Option<Mode>, own: Mode) -> Option<Event> {
+    match mode? {
+        mode if mode == own => None,
+        Mode::Live => Some(Event::LiveWithTestKey),
+        Mode::Test => Some(Event::Ignored("event of the other mode")),
+    }
 }
 
 fn parse_other(body: &[u8]) -> Result<Event, EventError> {

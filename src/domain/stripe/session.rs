@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::id::OrderId;
-use crate::domain::payment::{Amount, PartialRefunds, PaymentId, Standing};
+use crate::domain::payment::{Amount, PaymentId, Standing};
 use crate::domain::purchase::{Buyer, Purchase, TaxId};
 use crate::domain::settings::{Mode, Product, ProductId, Settings, StripeSettings};
 use crate::domain::text;
@@ -33,8 +33,9 @@ pub struct Session {
     pub payment: Option<PaymentId>,
     /// When the money was taken, or else when the checkout began.
     pub paid_at: Timestamp,
-    /// What became of the money since, as the API tells it with the expanded charge.
-    pub charge: ChargeState,
+    /// What became of the money since, as the API tells it with the expanded charge. A free purchase has none, nor has
+    /// an event's session.
+    pub charge: Option<ChargeState>,
     buyer: Option<Buyer>,
     amount: Option<Amount>,
     metadata_product: Option<String>,
@@ -62,7 +63,7 @@ pub enum Progress {
 pub struct ChargeState {
     /// Of refunds.
     pub standing: Standing,
-    /// Whether a bank ever questioned it.
+    /// Whether a bank ever questioned it. It stays so when the shop has won.
     pub disputed: bool,
 }
 
@@ -100,45 +101,58 @@ impl Session {
         self.mode.is_some_and(|own| own != mode)
     }
 
-    /// What it sells: `metadata.product` tells first, then the payment link, then the prices.
+    /// What it sells: `metadata.product` tells first, or else the payment link and the prices together.
     #[must_use]
     pub fn names(&self, settings: &Settings) -> Named {
         if let Some(products) = self.metadata_product.as_deref().and_then(parse_list) {
             return Named::Products(products);
         }
-        let sold = |by: &dyn Fn(&Product) -> bool| -> Vec<ProductId> {
-            let products = settings.products.iter().filter(|product| by(product));
-            products.map(|product| product.id.clone()).collect()
-        };
-        if let Some(link) = &self.payment_link {
-            let products = sold(&|product| product.payment_links.contains(link));
-            if !products.is_empty() {
-                return Named::Products(products);
-            }
-        }
         // Without any price there is nothing that Stripe could tell.
-        let no_price = settings
-            .products
-            .iter()
-            .all(|product| product.prices.is_empty());
-        let Some(items) = &self.line_items else {
-            return if no_price {
-                Named::Nothing
-            } else {
-                Named::Unknown
-            };
+        let mut products = settings.products.iter();
+        let asks = products.any(|product| !product.prices.is_empty());
+        let items = match &self.line_items {
+            Some(items) if !(items.has_more && asks) => items.prices.as_slice(),
+            None if !asks => &[],
+            _ => return Named::Unknown,
         };
-        let products = sold(&|product| {
-            product
-                .prices
-                .iter()
-                .any(|price| items.prices.contains(price))
-        });
-        match (products.is_empty(), items.has_more && !no_price) {
-            (_, true) => Named::Unknown,
-            (true, false) => Named::Nothing,
-            (false, false) => Named::Products(products),
+        // A link may sell more than the product that it is configured for.
+        let sold = |product: &&Product| {
+            let prices = &product.prices;
+            self.is_by_link(product) || prices.iter().any(|price| items.contains(price))
+        };
+        let products = settings.products.iter().filter(sold);
+        let products: Vec<_> = products.map(|product| product.id.clone()).collect();
+        if products.is_empty() {
+            Named::Nothing
+        } else {
+            Named::Products(products)
         }
+    }
+
+    /// What was paid for along with products of ours, and is none that we know: these prices. The price of a product
+    /// that is sold by its link alone is not known, and is not meant.
+    #[must_use]
+    pub fn unknown_prices(&self, settings: &Settings) -> Vec<&str> {
+        let named = self.metadata_product.as_deref().and_then(parse_list);
+        let Some(items) = self.line_items.as_ref().filter(|_| named.is_none()) else {
+            return Vec::new();
+        };
+        let known = |price: &String| {
+            let mut products = settings.products.iter();
+            products.any(|product| product.prices.contains(price))
+        };
+        let unknown = items.prices.iter().filter(|price| !known(price));
+        let by_link_alone = |product: &&Product| {
+            let mut prices = product.prices.iter();
+            self.is_by_link(product) && !prices.any(|price| items.prices.contains(price))
+        };
+        let expected = settings.products.iter().filter(by_link_alone).count();
+        unknown.map(String::as_str).skip(expected).collect()
+    }
+
+    fn is_by_link(&self, product: &Product) -> bool {
+        let link = self.payment_link.as_ref();
+        link.is_some_and(|link| product.payment_links.contains(link))
     }
 
     /// The same session with all its line items, of which the session itself holds only the first.
@@ -170,14 +184,6 @@ impl Session {
             payment_intent: self.payment,
             amount: self.amount,
         })
-    }
-}
-
-impl ChargeState {
-    /// Whether the money is the shop's, without any doubt.
-    #[must_use]
-    pub fn is_good(self, partial: PartialRefunds) -> bool {
-        !self.disputed && self.standing.withdrawal(partial).is_none()
     }
 }
 
@@ -313,7 +319,7 @@ impl RawSession {
                 .and_then(id_of)
                 .and_then(|id| PaymentId::parse(&id)),
             paid_at: Timestamp::from_secs(paid_at),
-            charge: charge.map(ChargeState::from).unwrap_or_default(),
+            charge: charge.map(ChargeState::from),
             buyer,
             amount: amount.map(|(total, currency)| Amount { total, currency }),
             metadata_product: product.and_then(Value::as_str).map(str::to_owned),

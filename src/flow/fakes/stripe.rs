@@ -87,6 +87,12 @@ impl StripeApi for FakeStripe {
         Ok(session.map(|session| Session::parse(session, &settings().stripe).unwrap()))
     }
 
+    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError> {
+        self.asked.set(self.asked.get() + 1);
+        let events = self.events.borrow();
+        Ok(events.iter().find(|event| event["id"] == *id).cloned())
+    }
+
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
         self.asked.set(self.asked.get() + 1);
         if let Some(error) = self.errors.borrow_mut().pop_front() {
@@ -101,7 +107,7 @@ impl StripeApi for FakeStripe {
             let at = events
                 .iter()
                 .position(|event| event["id"] == **after)
-                .unwrap();
+                .ok_or(ApiError::NoSuchCursor)?;
             events.drain(..=at);
         }
         let more = events.len() > FAKE_PAGE;

@@ -3,13 +3,15 @@
 use pollster::block_on;
 use serde_json::json;
 
+use crate::domain::alarm::Code;
 use crate::domain::id::hex;
 use crate::domain::keys::hmac_sha256;
 use crate::domain::order::fixtures::PAID_AT;
+use crate::domain::settings::ProductId;
 use crate::domain::stripe::SignatureError;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{Fault, Town};
-use crate::flow::webhook::{Received, WebhookRequest, receive};
+use crate::flow::webhook::{Received, WebhookRequest, cause, receive};
 
 fn event() -> String {
     json!({
@@ -71,6 +73,40 @@ fn a_purchase_ends_in_one_mail() {
     let mail = town.mailer.sent.borrow().values().next().unwrap().clone();
     assert_eq!(mail.to, "ada@example.com");
     assert!(mail.links[0].starts_with("https://shop.example/download?token="));
+}
+
+#[test]
+fn real_money_that_meets_a_test_key_is_kept_by_stripe_and_told() {
+    let town = Town::new();
+    let live = event().replace(r#""created""#, r#""livemode":true,"created""#);
+    let failure = post(&town, &live, Some(&signed(&town, &live))).unwrap_err();
+    assert_eq!(failure.problem().status, 503);
+    let cause = cause(&failure, live.as_bytes()).unwrap();
+    assert_eq!(cause.code.as_str(), "mode-mismatch");
+    assert_eq!(town.orders.asked.get(), 0);
+}
+
+#[test]
+fn a_purchase_without_an_address_is_told_by_its_name() {
+    let town = Town::new();
+    let mut told = Vec::new();
+    for name in ["cs_test_1", "cs_test_2"] {
+        let nobody = event()
+            .replace("ada@example.com", "")
+            .replace("cs_test_1", name);
+        let failure = post(&town, &nobody, Some(&signed(&town, &nobody))).unwrap_err();
+        let cause = cause(&failure, nobody.as_bytes()).unwrap();
+        assert_eq!(cause.code, Code::EventUnfit);
+        assert!(cause.detail.contains("evt_1"), "{cause:?}");
+        told.push(cause.subject);
+    }
+    assert_eq!(told, ["cs_test_1", "cs_test_2"]);
+    let failure = post(&town, &event(), None).unwrap_err();
+    assert_eq!(
+        cause(&failure, event().as_bytes()),
+        None,
+        "anybody may post"
+    );
 }
 
 #[test]
@@ -212,4 +248,68 @@ fn a_mail_that_is_late_carries_a_link_that_is_good() {
     assert_eq!(mails.len(), 1);
     let token = mails[0].links[0].split_once("token=").unwrap().1.to_owned();
     assert!(block_on(town.world().look(&token, None, town.now())).is_ok());
+}
+
+/// Two products are bought, and one of them is not configured.
+fn buy_a_bundle(town: &Town) {
+    let bundle = event().replace(r#""product":"demo""#, r#""product":"demo, atlas""#);
+    post(town, &bundle, Some(&signed(town, &bundle))).unwrap();
+}
+
+#[test]
+fn what_is_configured_is_mailed_and_the_rest_by_a_mail_of_its_own_once_it_is() {
+    let mut town = Town::new();
+    buy_a_bundle(&town);
+    ring_for(&town, 3_600);
+    let links = |town: &Town| -> Vec<usize> {
+        let sent = town.mailer.sent.borrow();
+        sent.values().map(|mail| mail.links.len()).collect()
+    };
+    assert_eq!(links(&town), [1]);
+    assert_eq!(town.operator.codes(), ["unknown-product"]);
+    ring_for(&town, 24 * 3_600);
+    let mut atlas = town.settings.products[0].clone();
+    atlas.id = ProductId::parse("atlas").unwrap();
+    atlas.name = "An Atlas".to_owned();
+    town.settings.products.push(atlas);
+    ring_for(&town, 3_601);
+    assert_eq!(links(&town), [1, 1]);
+    let sent = town.mailer.sent.borrow();
+    assert!(sent.values().any(|mail| mail.text.contains("An Atlas")));
+    drop(sent);
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 2);
+}
+
+#[test]
+fn what_was_given_back_is_not_mailed_once_it_is_configured() {
+    let mut town = Town::new();
+    buy_a_bundle(&town);
+    ring_for(&town, 600);
+    let refund = json!({
+        "id": "evt_2", "object": "event", "type": "charge.refunded", "created": PAID_AT,
+        "data": { "object": { "payment_intent": "pi_1", "amount_captured": 1, "amount_refunded": 1 } },
+    })
+    .to_string();
+    post(&town, &refund, Some(&signed(&town, &refund))).unwrap();
+    town.ring_payments().unwrap();
+    let mut atlas = town.settings.products[0].clone();
+    atlas.id = ProductId::parse("atlas").unwrap();
+    town.settings.products.push(atlas);
+    ring_on(&town);
+    assert_eq!(town.mailer.calls.get(), 1);
+}
+
+/// Rings whenever something is due, for so many seconds.
+fn ring_for(town: &Town, secs: i64) {
+    let end = town.now().plus_secs(secs);
+    while let Some(at) = town.orders.only().next_alarm(&town.settings.limits) {
+        let at = at.max(town.now().plus_secs(1));
+        if at > end {
+            break;
+        }
+        town.wait(at.secs_since(town.now()));
+        let _ = town.ring(None);
+    }
+    town.wait(end.secs_since(town.now()).max(0));
 }

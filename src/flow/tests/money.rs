@@ -449,3 +449,22 @@ fn what_stripe_does_not_tell_for_hours_is_told() {
     assert_eq!(told[0].code, Code::OrderFailing);
     assert_eq!(told[0].subject, "cs_test_1");
 }
+
+#[test]
+fn a_price_of_no_product_beside_one_of_ours_is_told() {
+    let town = town_with_prices();
+    let event = nameless(&town);
+    let session = session_with_prices(&["price_demo", "price_new"]);
+    let sessions = &town.stripe.sessions;
+    sessions
+        .borrow_mut()
+        .insert("cs_test_1".to_owned(), session);
+    deliver(&town, &event).unwrap();
+    settle(&town);
+    assert_eq!(mailed(&town).len(), 1, "what is known is mailed");
+    let told = town.operator.heard.borrow();
+    assert_eq!(
+        (told[0].code, told[0].subject.as_str()),
+        (Code::UnknownProduct, "price_new")
+    );
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::buying::ring_on;
 use crate::domain::id::BrowserId;
+use crate::domain::mail::Outcome;
 use crate::domain::order::fixtures::{PAID_AT, browser};
 use crate::domain::settings::Mode;
 use crate::flow::failure::Failure;
@@ -47,6 +48,7 @@ fn come(town: &Town, browser: BrowserId) -> Result<Visited, Failure> {
     block_on(visit(
         settings,
         orders,
+        &town.payments,
         &town.stripe,
         &town.random,
         visitor,
@@ -176,6 +178,81 @@ fn a_payment_under_way_is_told_with_a_way_to_look_again() {
         page.html
     );
     assert_eq!(town.orders.asked.get(), 0);
+}
+
+fn dispute(town: &Town, status: &str, at: i64) {
+    let dispute = json!({
+        "id": "evt_3", "object": "event", "type": "charge.dispute.closed", "created": PAID_AT.plus_secs(at),
+        "livemode": false,
+        "data": { "object": { "id": "du_1", "payment_intent": "pi_1", "status": status } },
+    })
+    .to_string();
+    let signature = super::buying::signed(town, &dispute);
+    super::buying::post(town, &dispute, Some(&signature)).unwrap();
+}
+
+#[test]
+fn a_dispute_that_was_won_or_was_none_is_no_longer_held_against_the_buyer() {
+    let disputed = |s: &mut Value| s["payment_intent"]["latest_charge"]["disputed"] = json!(true);
+    for (status, welcome) in [
+        ("won", true),
+        ("warning_needs_response", true),
+        ("needs_response", false),
+        ("lost", false),
+    ] {
+        let town = town(disputed);
+        dispute(&town, status, 1);
+        assert_eq!(come(&town, browser(1)).is_ok(), welcome, "{status}");
+    }
+}
+
+#[test]
+fn a_charge_that_can_not_be_read_is_not_taken_for_a_good_one() {
+    let town = town(|s| s["payment_intent"] = json!("pi_1"));
+    let problem = come(&town, browser(1)).unwrap_err().problem();
+    assert_eq!((problem.status, problem.code), (503, "stripe-unavailable"));
+    assert_eq!(town.orders.asked.get(), 0);
+}
+
+#[test]
+fn what_the_operator_took_back_is_not_called_money_back() {
+    let town = town(|_| {});
+    come(&town, browser(1)).unwrap();
+    let order = town.orders.only().purchase.order;
+    block_on(crate::flow::ports::Orders::ask(
+        &town.orders,
+        &order,
+        crate::domain::order::Command::Revoke { jti: None },
+    ))
+    .unwrap();
+    let problem = come(&town, browser(1)).unwrap_err().problem();
+    assert_eq!((problem.status, problem.code), (410, "revoked"));
+}
+
+#[test]
+fn a_mail_that_will_never_arrive_is_not_promised() {
+    let town = town(|_| {});
+    come(&town, browser(1)).unwrap();
+    let never = Outcome::Never {
+        why: "unknown".to_owned(),
+    };
+    *town.mailer.answer.borrow_mut() = Some(never);
+    let _ = town.ring(None);
+    let html = come(&town, browser(1)).unwrap().html;
+    assert!(html.contains("could not be delivered"), "{html}");
+    assert!(!html.contains("goes to <strong>") && token_in(&html).is_some());
+}
+
+#[test]
+fn a_free_checkout_that_took_an_hour_still_offers_the_download() {
+    let town = town(|s| {
+        s["payment_status"] = json!("no_payment_required");
+        s["payment_intent"] = Value::Null;
+    });
+    town.wait(3_600);
+    assert!(token_in(&come(&town, browser(1)).unwrap().html).is_some());
+    town.wait(OFFERED_SECS);
+    assert!(token_in(&come(&town, browser(1)).unwrap().html).is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::domain::order::fixtures::PAID_AT;
 use crate::flow::failure::Failure;
 use crate::flow::fakes::{FakeNotebook, Fault, Town};
 use crate::flow::ports::ApiError;
-use crate::flow::watchdog::{Findings, GRACE_SECS, run};
+use crate::flow::watchdog::{Findings, GRACE_SECS, Look, run};
 
 struct Kennel {
     town: Town,
@@ -75,15 +75,12 @@ fn what_never_arrived_is_made_up_for_once() {
     kennel.town.wait(GRACE_SECS + 60);
     let found = kennel.run().unwrap();
     assert_eq!((found.events, found.missing), (1, 1));
-    assert_eq!(found.causes()[0].code, Code::WebhooksMissing);
+    assert_eq!(found.causes[0].code, Code::WebhooksMissing);
     assert_eq!(kennel.orders(), 1);
     // Looks overlap, and what is seen again changes nothing and alarms nobody.
     kennel.town.wait(60);
     let found = kennel.run().unwrap();
-    assert_eq!(
-        (found.events, found.missing, found.causes().len()),
-        (1, 0, 0)
-    );
+    assert_eq!((found.events, found.missing, found.causes.len()), (1, 0, 0));
 }
 
 #[test]
@@ -92,7 +89,7 @@ fn what_arrived_is_nothing_to_report() {
     let event = kennel.lists(5, COMPLETED, &session("a")).to_string();
     post(&kennel.town, &event, Some(&signed(&kennel.town, &event))).unwrap();
     kennel.town.wait(GRACE_SECS + 60);
-    assert!(kennel.run().unwrap().causes().is_empty());
+    assert!(kennel.run().unwrap().causes.is_empty());
 }
 
 #[test]
@@ -153,15 +150,101 @@ fn a_run_that_fails_goes_on_where_it_was() {
         kennel.lists(at, COMPLETED, &session(&format!("n{at}")));
     }
     kennel.town.wait(3_600);
-    for fault in [Fault::NotDone, Fault::DoneButFailed] {
-        kennel.town.orders.faults.borrow_mut().push_back(fault);
-        assert!(matches!(kennel.run(), Err(Failure::Unavailable(_))));
-    }
     let down = ApiError::Unavailable("down".to_owned());
     kennel.town.stripe.errors.borrow_mut().push_back(down);
-    assert!(kennel.run().is_err());
+    assert!(matches!(kennel.run(), Err(Failure::Unavailable(_))));
     kennel.run().unwrap();
     assert_eq!(kennel.orders(), 6);
+}
+
+#[test]
+fn an_event_that_fails_keeps_no_other_from_being_seen_to_and_is_tried_again() {
+    for fault in [Fault::NotDone, Fault::DoneButFailed] {
+        let kennel = Kennel::new();
+        for at in 0..6 {
+            kennel.lists(at, COMPLETED, &session(&format!("n{at}")));
+        }
+        kennel.town.wait(3_600);
+        kennel.town.orders.faults.borrow_mut().push_back(fault);
+        let found = kennel.run().unwrap();
+        assert_eq!((found.failed, found.missing, found.more), (1, 5, false));
+        // Long after the look it was in, it is made up for.
+        kennel.town.wait(3_600);
+        assert_eq!(kennel.run().unwrap().failed, 0);
+        assert_eq!(kennel.orders(), 6);
+        assert!(
+            kennel
+                .notebook
+                .page
+                .borrow()
+                .as_ref()
+                .unwrap()
+                .failed
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn an_event_that_fails_for_hours_is_told_by_its_name() {
+    let kennel = Kennel::new();
+    kennel.lists(5, COMPLETED, &session("a"));
+    kennel.town.wait(3_600);
+    for hour in 0..7 {
+        let faults = &kennel.town.orders.faults;
+        faults.borrow_mut().push_back(Fault::NotDone);
+        let found = kennel.run().unwrap();
+        let told = found
+            .causes
+            .iter()
+            .any(|cause| (cause.code, cause.subject.as_str()) == (Code::WatchdogStuck, "evt_0"));
+        assert_eq!(told, hour >= 6, "{hour}");
+        kennel.town.wait(3_600);
+    }
+}
+
+#[test]
+fn when_nothing_can_be_stored_the_look_waits() {
+    let kennel = Kennel::new();
+    for at in 0..70 {
+        kennel.lists(at, COMPLETED, &session(&format!("n{at}")));
+    }
+    kennel.town.wait(3_600);
+    let faults = std::iter::repeat_n(Fault::NotDone, 70);
+    kennel.town.orders.faults.borrow_mut().extend(faults);
+    while kennel.run().is_err() || kennel.orders() < 70 {
+        kennel.town.wait(600);
+        assert!(kennel.town.now().secs_since(PAID_AT) < 24 * 3_600);
+    }
+}
+
+#[test]
+fn a_place_that_stripe_does_not_know_any_more_is_forgotten() {
+    let kennel = Kennel::new();
+    kennel.lists(5, COMPLETED, &session("a"));
+    kennel.town.wait(3_600);
+    // The test key's, for example.
+    kennel.notebook.page.borrow_mut().as_mut().unwrap().look = Some(Look {
+        from: PAID_AT.plus_secs(-600),
+        until: PAID_AT.plus_secs(600),
+        after: Some("evt_gone".to_owned()),
+    });
+    let found = kennel.run().unwrap();
+    assert_eq!((found.missing, found.more), (1, false));
+}
+
+#[test]
+fn stripe_that_does_not_answer_for_hours_is_told() {
+    let kennel = Kennel::new();
+    for hour in 1..8 {
+        kennel.town.wait(3_600);
+        let down = ApiError::Unavailable("down".to_owned());
+        kennel.town.stripe.errors.borrow_mut().push_back(down);
+        let failure = kennel.run().unwrap_err();
+        let told = failure.cause().map(|cause| cause.code);
+        assert_eq!(told, (hour >= 6).then_some(Code::WatchdogStuck), "{hour}");
+    }
+    kennel.run().unwrap();
 }
 
 #[test]
@@ -202,8 +285,9 @@ fn an_event_that_can_not_be_acted_on_is_told_and_stops_nothing() {
     assert_eq!((found.unfit, found.missing), (1, 1));
     assert!(
         found
-            .causes()
+            .causes
             .iter()
-            .any(|cause| cause.code == Code::EventUnfit)
+            .any(|cause| (cause.code, cause.subject.as_str())
+                == (Code::EventUnfit, "cs_test_nobody"))
     );
 }

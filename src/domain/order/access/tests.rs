@@ -279,10 +279,10 @@ fn links_are_told_as_they_stand_for_who_asks() {
             browser: browser(who),
         });
         let (after, reply) = decide(state.clone(), ask, PAID_AT);
-        let Reply::Stripe(StripeReply::Links(links)) = reply else {
+        let Reply::Stripe(StripeReply::Links(report)) = reply else {
             panic!("{reply:?}");
         };
-        assert_eq!((links.len(), links[0].0), (1, expected));
+        assert_eq!((report.links.len(), report.links[0].0), (1, expected));
         assert_eq!(after, state);
     }
 }

@@ -78,8 +78,6 @@ fn what_is_not_ours_to_fulfil_is_ignored() {
     for result in [
         session(|s| s["payment_status"] = json!("unpaid")),
         session(|s| s["mode"] = json!("subscription")),
-        session(|s| s["livemode"] = json!(true)),
-        event(|e| e["livemode"] = json!(true)),
         event(|e| e["type"] = json!("checkout.session.async_payment_failed")),
         event(|e| e["type"] = json!("checkout.session.expired")),
         event(|e| e["type"] = json!("invoice.paid")),
@@ -269,7 +267,7 @@ fn everything_nullable_may_be_null_or_missing() {
 }
 
 #[test]
-fn a_session_names_its_products_by_metadata_then_by_link_then_by_price() {
+fn a_session_names_its_products_by_metadata_or_by_link_and_prices() {
     let settings = settings(|name| {
         (name == "PRODUCTS").then_some(
             r#"[{"id":"a","name":"A","version":"1","archive":"a.zip","filename":"a.zip","prices":["price_a"],"payment_links":["plink_a"]},
@@ -314,8 +312,16 @@ fn a_session_names_its_products_by_metadata_then_by_link_then_by_price() {
             s["metadata"] = json!({ "product": "b" });
             s["payment_link"] = json!("plink_a");
         }),
+        ("the link, and who knows what else", "ask", &|s| {
+            s["payment_link"] = json!({ "id": "plink_a" });
+        }),
         ("the link", "a", &|s| {
             s["payment_link"] = json!({ "id": "plink_a" });
+            s["line_items"] = items(&["price_z"], false);
+        }),
+        ("the link and a price", "a+b", &|s| {
+            s["payment_link"] = json!("plink_a");
+            s["line_items"] = items(&["price_z", "price_b"], false);
         }),
         ("another link", "ask", &|s| {
             s["payment_link"] = json!("plink_x");
@@ -436,4 +442,27 @@ fn every_type_that_the_endpoint_is_to_be_sent_is_known() {
         let result = money(kind, json!({}));
         assert_ne!(result, Ok(Event::Ignored("event type")), "{kind}");
     }
+}
+
+#[test]
+fn real_money_is_not_ignored_by_a_test_key_but_a_test_is_by_a_live_one() {
+    for live in [
+        session(|s| s["livemode"] = json!(true)),
+        event(|e| e["livemode"] = json!(true)),
+        event(|e| {
+            e["livemode"] = json!(true);
+            e["type"] = json!("refund.created");
+        }),
+    ] {
+        assert_eq!(live, Ok(Event::LiveWithTestKey));
+    }
+    let elsewhere = event(|e| {
+        e["livemode"] = json!(true);
+        e["type"] = json!("invoice.paid");
+    });
+    assert!(matches!(elsewhere, Ok(Event::Ignored(_))), "not for us");
+    let live = settings(|name| (name == "STRIPE_API_KEY").then_some("rk_live_0123456789"));
+    let test = json!({ "object": "event", "type": "refund.created", "created": 1, "livemode": false, "data": { "object": {} } });
+    let parsed = parse_event(test.to_string().as_bytes(), &live.stripe);
+    assert!(matches!(parsed, Ok(Event::Ignored(_))), "{parsed:?}");
 }
