@@ -15,9 +15,11 @@ use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
 use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
+use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
+use crate::domain::payment::Payment;
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
 use crate::flow::errands::Done;
@@ -171,6 +173,14 @@ impl Order {
             if let Some(known) = payment.load().map_err(in_runtime_words)? {
                 let rung = payment.ring(&self.env, &known).await;
                 let pause_secs = self.pause_after("payment", rung).await;
+                let known = payment.load().map_err(in_runtime_words)?;
+                if let Some(order) = known.as_ref().and_then(Payment::deaf_order) {
+                    let detail = "its payment could not tell it of a refund or a dispute";
+                    let cause = Cause::new(Code::OrderFailing, order.as_str(), detail);
+                    // Should that fail, it is raised at the next attempt.
+                    let _: std::result::Result<(), Unavailable> =
+                        OperatorAlarm(&self.env).raise(cause).await;
+                }
                 return payment.set_alarm(pause_secs).await;
             }
         }

@@ -83,7 +83,8 @@ impl PaymentStorage<'_> {
     /// Sets the alarm, after a failure not before `pause_secs` from now.
     pub(super) async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
         let secs = match self.load().map_err(in_runtime_words)? {
-            Some(payment) if payment.has_tidings() => pause_secs,
+            Some(payment) if payment.has_tidings() && pause_secs > 0 => payment.pause_secs(),
+            Some(payment) if payment.has_tidings() => 0,
             Some(payment) if !payment.has_order() => KEPT_WITHOUT_ORDER_SECS,
             _ => return self.0.storage().delete_alarm().await,
         };

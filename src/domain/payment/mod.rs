@@ -77,7 +77,15 @@ pub struct Payment {
     revision: u64,
     /// The last change that the order has heard of.
     told: u64,
+    /// How often it was tried to tell it of the one after that.
+    attempts: u32,
 }
+
+/// The pauses between these attempts, in seconds; the last one repeats.
+const PAUSES_SECS: [i64; 5] = [30, 2 * 60, 10 * 60, 30 * 60, 3_600];
+
+/// After so many attempts the operator hears of it: money may be back, and access not gone.
+const STUCK_AFTER: u32 = 5;
 
 /// What can be asked of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +161,9 @@ pub fn decide(state: Option<Payment>, command: PaymentCommand) -> (Option<Paymen
         }
         PaymentCommand::Tidings => {
             let tidings = payment.order.clone().filter(|_| payment.has_tidings());
+            payment.attempts = payment
+                .attempts
+                .saturating_add(u32::from(tidings.is_some()));
             let reply = PaymentReply::Tidings(tidings.map(|(order, _)| (order, payment.word())));
             return (known.then_some(payment), reply);
         }
@@ -162,6 +173,7 @@ pub fn decide(state: Option<Payment>, command: PaymentCommand) -> (Option<Paymen
         }
         PaymentCommand::Told { revision } => {
             payment.told = payment.told.max(revision.min(payment.revision));
+            payment.attempts = 0;
             PaymentReply::Done
         }
     };
@@ -173,6 +185,21 @@ impl Payment {
     #[must_use]
     pub fn has_tidings(&self) -> bool {
         self.order.is_some() && self.told < self.revision
+    }
+
+    /// How long to wait after an attempt that failed, in seconds.
+    #[must_use]
+    pub fn pause_secs(&self) -> i64 {
+        let at = usize::try_from(self.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let last = PAUSES_SECS.last().copied().unwrap_or_default();
+        PAUSES_SECS.get(at).copied().unwrap_or(last)
+    }
+
+    /// The order that could not be told, however often it was tried.
+    #[must_use]
+    pub fn deaf_order(&self) -> Option<&OrderId> {
+        let order = self.order.as_ref().map(|(order, _)| order);
+        order.filter(|_| self.attempts >= STUCK_AFTER)
     }
 
     /// Whether it is known what it paid for.

@@ -245,7 +245,7 @@ fn payment_format_unchanged() {
             r#"{"facts":{"charge":{"at":1700000001,"what":{"refunded":100,"captured":4900}},"#,
             r#""refunds":{"re_1":{"at":1700000002,"what":{"status":"Undone","amount":100,"currency":"eur"}}},"#,
             r#""disputes":{"du_1":{"at":1700000003,"what":{"status":"Open"}}}},"#,
-            r#""order":["cs_test_1",{"total":4900,"currency":"eur"}],"revision":3,"told":0}"#
+            r#""order":["cs_test_1",{"total":4900,"currency":"eur"}],"revision":3,"told":0,"attempts":0}"#
         )
     );
     assert_eq!(serde_json::from_str::<Payment>(&json).unwrap(), payment);
@@ -289,4 +289,21 @@ proptest! {
     ) {
         prop_assert_eq!(standing(&facts), standing(&shuffled));
     }
+}
+
+#[test]
+fn an_order_that_can_not_be_told_is_told_of_and_asked_ever_more_rarely() {
+    let mut payment = after(&[register(), charge(1, 4_900)]);
+    let mut pauses = Vec::new();
+    for attempt in 1..=6 {
+        payment = decide(Some(payment), PaymentCommand::Tidings).0.unwrap();
+        pauses.push(payment.pause_secs());
+        assert_eq!(payment.deaf_order().is_some(), attempt >= 5, "{attempt}");
+    }
+    assert_eq!(pauses, [30, 120, 600, 1_800, 3_600, 3_600]);
+    let revision = payment.word().revision;
+    let told = decide(Some(payment), PaymentCommand::Told { revision })
+        .0
+        .unwrap();
+    assert_eq!((told.deaf_order(), told.has_tidings()), (None, false));
 }
