@@ -173,7 +173,7 @@ describe('somebody blocks cookies', () => {
     await page.getByRole('heading', { name: 'Your browser sent no cookie' }).waitFor();
     assert.deepEqual(await context.cookies(), []);
     const words = await page.getByRole('main').innerText();
-    assert.match(words, /Allow cookies for this site, open the link in your mail again, and press the button/);
+    assert.match(words, /Allow cookies for this site, wait a minute, then open the link in your mail again and press the button/);
     const other = shop.browser();
     const redeemed = await other.pressUntilFree(link);
     const copy = await other.fetch(redeemed.headers.get('location'));
