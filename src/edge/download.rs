@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use worker::{Env, Headers, Method, Response, ResponseBuilder};
 
-use super::bindings::{
-    self, ArchiveBucket, IsolateMemory, LinksKv, OrderObjects, SystemRandom, unavailable,
-};
+use super::bindings::{self, ArchiveBucket, LinksKv, OrderObjects, SystemRandom, unavailable};
+use super::memory::IsolateMemory;
 use super::request::{Call, form_field, header, only, query, runtime};
 use super::{answer, stream};
 use crate::domain::http::{attachment, browser_cookie, network, set_browser_cookie};

@@ -6,6 +6,7 @@ mod dev;
 mod document;
 mod download;
 mod mail;
+mod memory;
 mod operator_object;
 mod order_object;
 mod payment_object;

@@ -8,6 +8,7 @@ use super::answer::{self, Asked, log_line};
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::dev;
 use super::download::{self, Adapters};
+use super::memory;
 use super::operator_object::{self, OperatorAlarm};
 use super::renewal;
 use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
@@ -303,9 +304,7 @@ async fn logo(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure>
     only(call, "GET, HEAD")?;
     let logo = settings.shop.logo.as_ref().ok_or(Failure::NotFound)?;
     let adapters = Adapters::of(call.env)?;
-    let bytes = adapters
-        .archives
-        .picture(&logo.key, bindings::now())
+    let bytes = memory::picture(&adapters.archives, &logo.key, bindings::now())
         .await?
         .ok_or(Failure::NotFound)?;
     answer::picture(call.asked, logo.media_type, bytes).map_err(runtime)
