@@ -35,7 +35,7 @@ const PASSES_BY_ITSELF = {
     'it says when to come again': { first: [{ ...resend.busy, headers: { 'retry-after': '3' } }], requests: 2, afterMs: 2_900 },
     'it says so as a date': { first: [() => ({ ...resend.busy, headers: { 'retry-after': new Date(Date.now() + 4_500).toUTCString() } })], requests: 2, afterMs: 2_900 },
     'it says when there is quota again': { first: [{ ...resend.busy, headers: { 'ratelimit-reset': '3' } }], requests: 2, afterMs: 2_900 },
-    'it does not say when to come again': { first: [resend.busy], requests: 2 },
+    'it does not say when to come again': { first: [resend.busy], requests: 2, afterMs: 900 },
     'it is still at it': { first: [resend.concurrent], requests: 2 },
     'it closes without an answer': { first: [{ line: 'close' }], requests: 2 },
     'it closes in the middle of an error': { first: [{ ...resend.broken, line: 'half' }], requests: 2 },

@@ -90,18 +90,18 @@ impl Answer<'_> {
 }
 
 impl Outcome {
-    /// The outcome, after so many seconds: a pause that the provider wants is counted from its answer on.
+    /// The outcome, after so many seconds: a pause is counted from the answer on, and there is no other attempt before it,
+    /// however short the order's own pause is.
     #[must_use]
     pub fn after(mut self, secs: i64) -> Self {
         if let Self::Later {
-            retry_after_secs: Some(pause),
-            ..
+            retry_after_secs, ..
         }
         | Self::Refused {
-            retry_after_secs: Some(pause),
-            ..
+            retry_after_secs, ..
         } = &mut self
         {
+            let pause = retry_after_secs.get_or_insert(0);
             *pause = pause.saturating_add(secs.max(0));
         }
         self
