@@ -2,8 +2,7 @@
 
 use worker::{Headers, Response, ResponseBuilder, Result};
 
-use crate::domain::page::{content_security_policy, page};
-use crate::domain::problem::Problem;
+use crate::domain::page::content_security_policy;
 use crate::domain::settings::{Environment, Shop};
 use crate::flow::failure::Failure;
 
@@ -82,7 +81,8 @@ pub(super) fn see_other(asked: &Asked, location: &str) -> Result<Response> {
 pub(super) fn failed(asked: &Asked, failure: &Failure, token: Option<&str>) -> Result<Response> {
     let problem = failure.problem();
     let response = if asked.wants_page {
-        html(asked, problem.status, &problem_page(asked, &problem, token))?
+        let page = problem.page(&asked.shop, &asked.id, token);
+        html(asked, problem.status, &page)?
     } else {
         typed(
             headers(asked)?,
@@ -122,13 +122,4 @@ fn typed(headers: Headers, content_type: &str, status: u16, body: Vec<u8>) -> Re
         .with_status(status)
         .with_headers(headers)
         .fixed(body))
-}
-
-fn problem_page(asked: &Asked, problem: &Problem, token: Option<&str>) -> String {
-    let context = serde_json::json!({
-        "title": problem.title, "detail": problem.detail, "next": problem.next, "reference": asked.id,
-        "offer": problem.offer, "token": token,
-    });
-    // Its own template is built in and tested; should it fail all the same, the words are what matters.
-    page("pages/problem.html", &asked.shop, context).unwrap_or_else(|_| problem.detail.clone())
 }

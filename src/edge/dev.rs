@@ -1,6 +1,7 @@
 //! What a developer needs and nobody else may have: a storefront that sells for free, and the outbox.
 //! The routes lead here in development alone.
 
+use askama::Template;
 use serde::{Deserialize, Serialize};
 use worker::{Date, Delay, FormEntry, KvStore, Response};
 
@@ -10,8 +11,8 @@ use super::request::{Call, only, runtime};
 use crate::domain::id::hex;
 use crate::domain::keys::{Secret, hmac_sha256};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::page;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Product, Settings, Shop};
+use crate::domain::template::render;
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
 use crate::flow::ports::{Randomness as _, Unavailable};
@@ -103,6 +104,20 @@ impl DevOutbox {
     }
 }
 
+#[derive(Template)]
+#[template(path = "pages/storefront.html")]
+struct StorefrontPage<'a> {
+    shop: &'a Shop,
+    products: &'a [Product],
+}
+
+#[derive(Template)]
+#[template(path = "pages/outbox.html")]
+struct OutboxPage<'a> {
+    shop: &'a Shop,
+    mails: &'a [Kept],
+}
+
 /// Everything under `/dev`.
 pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     let path = call.url.path().to_owned();
@@ -121,16 +136,10 @@ pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Re
 /// `GET /dev`: the storefront.
 fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
-    let products: Vec<_> = settings
-        .products
-        .iter()
-        .map(|product| serde_json::json!({ "id": product.id, "name": product.name, "version": product.version }))
-        .collect();
-    let html = page::page(
-        "pages/storefront.html",
-        &settings.shop,
-        serde_json::json!({ "products": products }),
-    )?;
+    let html = render(&StorefrontPage {
+        shop: &settings.shop,
+        products: &settings.products,
+    });
     answer::html(call.asked, 200, &html).map_err(runtime)
 }
 
@@ -201,11 +210,10 @@ async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failur
     if !call.asked.wants_page {
         return answer::json(call.asked, 200, &mails).map_err(runtime);
     }
-    let html = page::page(
-        "pages/outbox.html",
-        &settings.shop,
-        serde_json::json!({ "mails": mails }),
-    )?;
+    let html = render(&OutboxPage {
+        shop: &settings.shop,
+        mails: &mails,
+    });
     answer::html_with_policy(call.asked, 200, &html, POLICY).map_err(runtime)
 }
 

@@ -42,8 +42,7 @@ pub(super) async fn renew(
                 return answer::json(call.asked, 202, &serde_json::json!({ "mailed_to": to }))
                     .map_err(runtime);
             }
-            let context = serde_json::json!({ "to": to });
-            let html = page::page("pages/renewed.html", &settings.shop, context)?;
+            let html = page::renewed_page(&settings.shop, &to);
             answer::html(call.asked, 202, &html).map_err(runtime)
         }
     }
@@ -76,9 +75,7 @@ pub(super) async fn recover(call: &mut Call<'_>, settings: &Settings) -> Result<
                 .map_err(runtime);
         }
     }
-    let context =
-        serde_json::json!({ "asked": posted, "hours": settings.limits.link_ttl_secs / 3_600 });
-    let html = page::page("pages/recover.html", &settings.shop, context)?;
+    let html = page::recover_page(&settings.shop, posted);
     answer::html(call.asked, if posted { 202 } else { 200 }, &html).map_err(runtime)
 }
 

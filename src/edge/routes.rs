@@ -14,7 +14,6 @@ use super::renewal;
 use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
 use super::success;
 use crate::domain::id::OrderId;
-use crate::domain::page;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
 use crate::flow::failure::Failure;
@@ -278,7 +277,7 @@ async fn health(
     if !call.asked.wants_page {
         return answer::json(call.asked, status, &health).map_err(runtime);
     }
-    let html = page::page("pages/health.html", &call.asked.shop, &health)?;
+    let html = health.page(&call.asked.shop);
     answer::html(call.asked, status, &html).map_err(runtime)
 }
 
