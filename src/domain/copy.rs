@@ -260,15 +260,15 @@ mod tests {
         let mut rows = 0;
         for row in section.lines().filter(|line| line.starts_with("| `")) {
             let written = row.split(" | ").next().unwrap();
-            let written = written.trim_matches([' ', '|', '`']).replace("\\|", "|");
+            let written = written.trim_matches([' ', '|', '`']);
             let texts = Texts {
-                license: written.clone(),
-                readme: written.clone(),
+                license: written.to_owned(),
+                ..Texts::default()
             };
             let checked = check_texts(&texts, &fixtures::shop(), &fixtures::product());
             assert_eq!(checked, Ok(()), "{written}");
             rows += 1;
         }
-        assert_eq!(rows, 6);
+        assert_eq!(rows, 5);
     }
 }

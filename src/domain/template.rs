@@ -3,8 +3,6 @@
 //! Pages and mails are ours: [`askama`] compiles them in, so a blank that nothing fills does not build. LICENSE.txt,
 //! README.txt and `MAIL_SUBJECT` may be the operator's, and are read as the Worker runs: [`render_text`].
 
-use std::borrow::Cow;
-
 use askama::Template;
 
 /// A text that can't be rendered: where, and what is wrong, for the operator. Never a buyer's data.
@@ -97,7 +95,7 @@ pub fn render_text(
 
 /// The whole language of a text. A minus within a tag's brackets takes away the white space on that side, and a plus leaves
 /// it all, as in Jinja.
-pub const ALLOWED: &str = "`{{ name }}`, `{{ \"words\" }}`, `{{ name|upper }}`, `{{ name if other else \"words\" }}`, \
+pub const ALLOWED: &str = "`{{ name }}`, `{{ \"words\" }}`, `{{ name if other else \"words\" }}`, \
     `{% if name %}`, `{% if not name %}`, `{% elif name %}`, `{% else %}`, `{% endif %}`, `{# comment #}`";
 
 /// So many unknown variables are told of: an error stays readable.
@@ -179,13 +177,13 @@ impl<'a> Text<'a> {
         let mut value = self.value()?;
         if self.takes_word("if") {
             let holds = self.condition()?;
-            let mut other = Cow::Borrowed("");
+            let mut other = "";
             if self.takes_word("else") {
                 other = self.value()?;
             }
             value = if holds { value } else { other };
         }
-        self.show(&value);
+        self.show(value);
         self.close(Tag::Output)
     }
 
@@ -242,23 +240,12 @@ impl<'a> Text<'a> {
         self.close(Tag::Comment)
     }
 
-    /// A variable or words in quotes, and what is made of them.
-    fn value(&mut self) -> Result<Cow<'a, str>, Fault> {
+    /// A variable, or words in quotes.
+    fn value(&mut self) -> Result<&'a str, Fault> {
         self.skip_space();
-        let mut value = Cow::Borrowed(match self.takes_quote() {
-            Some(quote) => self.words(quote)?,
-            None => self.variable()?.shown(),
-        });
-        loop {
-            self.skip_space();
-            if !self.takes("|") {
-                return Ok(value);
-            }
-            let (at, filter) = self.word();
-            value = match filter {
-                "upper" => Cow::Owned(value.to_uppercase()),
-                _ => return Err(self.unexpected(at)),
-            };
+        match self.takes_quote() {
+            Some(quote) => self.words(quote),
+            None => Ok(self.variable()?.shown()),
         }
     }
 
