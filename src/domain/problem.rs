@@ -3,6 +3,7 @@
 use askama::Template;
 use serde::Serialize;
 
+use super::json;
 use super::settings::Shop;
 use super::template::render;
 
@@ -122,7 +123,7 @@ impl Problem {
             code: self.code,
             next: self.next.as_deref(),
         };
-        serde_json::to_string(&body).unwrap_or_default()
+        json::write(&body).unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use worker::{Headers, Response, ResponseBuilder, Result};
 
+use crate::domain::json::{self, Json};
 use crate::domain::page::content_security_policy;
 use crate::domain::settings::{Environment, Shop};
 use crate::flow::failure::Failure;
@@ -19,8 +20,8 @@ pub(super) struct Asked {
 }
 
 /// One line of the log: a JSON object, which Workers Logs indexes by its fields.
-pub(super) fn log_line(line: &serde_json::Value) {
-    worker::console_log!("{line}");
+pub(super) fn log_line(fields: Vec<(&'static str, Json<'_>)>) {
+    worker::console_log!("{}", Json::object(fields).to_json());
 }
 
 /// A page.
@@ -45,14 +46,24 @@ pub(super) fn html_with_policy(
     )
 }
 
-/// JSON.
+/// JSON, of one of our types.
 pub(super) fn json(asked: &Asked, status: u16, body: &impl serde::Serialize) -> Result<Response> {
-    typed(
-        headers(asked)?,
-        "application/json",
-        status,
-        serde_json::to_vec(body)?,
-    )
+    json_text(asked, status, json_of(body)?)
+}
+
+/// JSON that is text already.
+pub(super) fn json_text(asked: &Asked, status: u16, body: String) -> Result<Response> {
+    let headers = headers(asked)?;
+    typed(headers, "application/json", status, body.into_bytes())
+}
+
+/// What an object answers to us.
+pub(super) fn to_ourselves(body: &impl serde::Serialize) -> Result<Response> {
+    Response::ok(json_of(body)?)
+}
+
+fn json_of(body: &impl serde::Serialize) -> Result<String> {
+    json::write(body).map_err(|error| worker::Error::RustError(error.to_string()))
 }
 
 /// A picture. Whoever opens it by itself gets nothing but the picture: an SVG may hold scripts.

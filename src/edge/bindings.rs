@@ -4,12 +4,14 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
 
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::MAX_TEXT_BYTES;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::json::{self, JsonError};
 use crate::domain::order::{Command, Reply, Tombstone};
 use crate::domain::settings::{Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
@@ -111,13 +113,12 @@ impl OrderObjects<'_> {
 
 impl Orders for OrderObjects<'_> {
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
-        let body =
-            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let body = json::write(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(order.as_str(), "/", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+        json::read(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -127,13 +128,12 @@ impl Addresses for OrderObjects<'_> {
         address: &AddressId,
         command: AddressCommand,
     ) -> Result<Recovered, Unavailable> {
-        let body =
-            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let body = json::write(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(address.as_str(), "/address", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+        json::read(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -263,13 +263,8 @@ pub(super) struct LinksKv(pub KvStore);
 
 impl Tombstones for LinksKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
-        let read = self
-            .0
-            .get(&key_of(jti))
-            .cache_ttl(KV_CACHE_SECS)
-            .json()
-            .await;
-        read.map_err(|error| unavailable("LINKS", &error))
+        let read = self.0.get(&key_of(jti)).cache_ttl(KV_CACHE_SECS);
+        kept(read.text().await)
     }
 
     async fn patience(&self) {
@@ -308,8 +303,7 @@ impl Tombstones for LinksKv {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        let json =
-            serde_json::to_string(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
+        let json = json::write(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
         let put = self
             .0
             .put(&key_of(jti), json)
@@ -341,12 +335,11 @@ impl KnownAddresses for LinksKv {
 
 impl Verdicts for LinksKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
-        let read = self.0.get(&verdict_key(info)).json().await;
-        read.map_err(|error| unavailable("LINKS", &error))
+        kept(self.0.get(&verdict_key(info)).text().await)
     }
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
-        let json = serde_json::to_string(verdict).map_err(|error| unavailable("LINKS", &error))?;
+        let json = json::write(verdict).map_err(|error| unavailable("LINKS", &error))?;
         let kept_secs = match verdict {
             Verdict::Fit(_) => FIT_KEPT_SECS,
             Verdict::Unfit(_) => UNFIT_KEPT_SECS,
@@ -394,13 +387,18 @@ impl Randomness for SystemRandom {
     }
 }
 
-/// JSON of another form. serde's own words may quote a buyer's data, so they stay out of the log.
-pub(super) fn malformed(binding: &str, error: &serde_json::Error) -> Unavailable {
-    let (line, column) = (error.line(), error.column());
-    Unavailable(format!(
-        "{binding}: {:?} error in JSON at {line}:{column}",
-        error.classify()
-    ))
+/// What KV keeps under a key, as JSON.
+pub(super) fn kept<T: DeserializeOwned>(
+    read: Result<Option<String>, worker::kv::KvError>,
+) -> Result<Option<T>, Unavailable> {
+    let read = read.map_err(|error| unavailable("LINKS", &error))?;
+    let kept = read.map(|text| json::read(&text)).transpose();
+    kept.map_err(|error| malformed("LINKS", &error))
+}
+
+/// JSON of another form. The error says where, and nothing of what is there.
+pub(super) fn malformed(binding: &str, error: &JsonError) -> Unavailable {
+    unavailable(binding, error)
 }
 
 pub(super) fn unavailable(binding: &str, error: &dyn std::fmt::Display) -> Unavailable {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use worker::{SqlStorageValue, State};
 
 use super::bindings;
+use crate::domain::json;
 use crate::domain::order::{Delivery, Note};
 use crate::domain::time::Timestamp;
 use crate::flow::ports::Unavailable;
@@ -41,6 +42,11 @@ pub(super) fn load<T: DeserializeOwned>(
     state: &State,
     role: Role,
 ) -> Result<Option<T>, Unavailable> {
+    text(state, role)?.map(|text| parse(&text)).transpose()
+}
+
+/// The document's JSON, as it is stored.
+pub(super) fn text(state: &State, role: Role) -> Result<Option<String>, Unavailable> {
     let query = format!("SELECT json FROM {}", role.table());
     Ok(select(state, role.table(), &query, Vec::new())?.pop())
 }
@@ -67,7 +73,8 @@ const TRAIL: &str = "delivery";
 pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<(), Unavailable> {
     let stream = || vec![note.stream().as_str().into()];
     let query = format!("SELECT json FROM {TRAIL} WHERE stream = ?");
-    let known: Option<Delivery> = select(state, TRAIL, &query, stream())?.pop();
+    let known = select(state, TRAIL, &query, stream())?.pop();
+    let known: Option<Delivery> = known.map(|text| parse(&text)).transpose()?;
     let keys = stream();
     let Some(entry) = note.onto(known, now) else {
         return Ok(());
@@ -81,8 +88,8 @@ pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<
     write(state, &create, &put, keys, &entry)
 }
 
-/// The audit trail.
-pub(super) fn trail(state: &State) -> Result<Vec<Delivery>, Unavailable> {
+/// The audit trail, each entry as JSON.
+pub(super) fn trail(state: &State) -> Result<Vec<String>, Unavailable> {
     let query = format!("SELECT json FROM {TRAIL} ORDER BY at");
     select(state, TRAIL, &query, Vec::new())
 }
@@ -92,12 +99,12 @@ struct Row {
     json: String,
 }
 
-fn select<T: DeserializeOwned>(
+fn select(
     state: &State,
     table: &str,
     query: &str,
     values: Vec<SqlStorageValue>,
-) -> Result<Vec<T>, Unavailable> {
+) -> Result<Vec<String>, Unavailable> {
     let sql = state.storage().sql();
     let read =
         |query: &str, values| -> worker::Result<Vec<Row>> { sql.exec(query, values)?.to_array() };
@@ -111,10 +118,11 @@ fn select<T: DeserializeOwned>(
             }
         }
     };
-    rows.iter()
-        .map(|row| serde_json::from_str(&row.json))
-        .collect::<Result<_, _>>()
-        .map_err(|error| bindings::malformed("storage", &error))
+    Ok(rows.into_iter().map(|row| row.json).collect())
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Unavailable> {
+    json::read(text).map_err(|error| bindings::malformed("storage", &error))
 }
 
 /// Writes a document as the last of a statement's values.
@@ -125,8 +133,7 @@ fn write(
     mut values: Vec<SqlStorageValue>,
     document: &impl Serialize,
 ) -> Result<(), Unavailable> {
-    let json = serde_json::to_string(document)
-        .map_err(|error| bindings::unavailable("storage", &error))?;
+    let json = json::write(document).map_err(|error| bindings::unavailable("storage", &error))?;
     values.push(json.into());
     let sql = state.storage().sql();
     sql.exec(create, None)

@@ -11,6 +11,7 @@ use worker::{AbortSignal, Delay, Env, Fetch, Method, RequestInit, RequestRedirec
 
 use super::bindings;
 use super::dev::DevOutbox;
+use crate::domain::json;
 use crate::domain::mail::{Answer, Mail, Outcome, Request, cloudflare, postmark, resend};
 use crate::domain::settings::{MailProvider, MailSettings};
 use crate::domain::time::Timestamp;
@@ -124,7 +125,7 @@ async fn by_binding(env: &Env, mail: &Mail) -> Outcome {
 fn call(env: &Env, mail: &Mail) -> Result<Promise, JsValue> {
     let binding = Reflect::get(env, &"EMAIL".into())?;
     let send: Function = Reflect::get(&binding, &"send".into())?.dyn_into()?;
-    let message = serde_json::to_string(&cloudflare::Message::of(mail)).unwrap_or_default();
+    let message = json::write(&cloudflare::Message::of(mail)).unwrap_or_default();
     // Not `send.call(…)`: a binding's method takes any name for one of the other side's, `call` as well.
     let arguments = Array::of1(&js_sys::JSON::parse(&message)?);
     let promise = Reflect::apply(&send, &binding, &arguments)?;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
-use super::answer::log_line;
+use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::document::{self, Role};
 use super::mail::ConfiguredMailer;
@@ -17,6 +17,7 @@ use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
+use crate::domain::json;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::payment::Payment;
@@ -68,11 +69,11 @@ impl DurableObject for Order {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let body = request.text().await?;
         match request.path().as_str() {
-            "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
+            "/inspect" => Response::ok(self.inspect().map_err(in_runtime_words)?),
             payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
-            "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            "/address" => answer::to_ourselves(&self.ask_address(&body).map_err(in_runtime_words)?),
             operator_object::UNTOLD_PATH => {
-                Response::from_json(&self.operator().untold().map_err(in_runtime_words)?)
+                answer::to_ourselves(&self.operator().untold().map_err(in_runtime_words)?)
             }
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
@@ -91,7 +92,7 @@ impl DurableObject for Order {
                 if changed || heals {
                     self.set_alarm(0).await?;
                 }
-                Response::from_json(&reply)
+                answer::to_ourselves(&reply)
             }
         }
     }
@@ -109,10 +110,16 @@ impl DurableObject for Order {
             .set_alarm(pause_secs.saturating_mul(1_000))
             .await
         {
-            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+            log_line(vec![
+                ("alarm", "object".into()),
+                ("detail", error.to_string().into()),
+            ]);
         }
         if let Err(error) = self.ring().await {
-            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+            log_line(vec![
+                ("alarm", "object".into()),
+                ("detail", error.to_string().into()),
+            ]);
             self.state
                 .storage()
                 .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
@@ -195,7 +202,11 @@ impl Order {
             return 0;
         };
         let (code, detail) = (failure.problem().code, failure.log_detail());
-        log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
+        log_line(vec![
+            ("alarm", what.into()),
+            ("code", code.into()),
+            ("detail", detail.into()),
+        ]);
         if let Some(cause) = failure.cause() {
             // Should that fail, the cause will be there again at the next attempt.
             let _ = OperatorAlarm(&self.env).raise(cause).await;
@@ -231,7 +242,10 @@ impl Order {
         };
         let done = ringing::ring(&outbox, &objects, &stripe, bindings::now()).await?;
         if done == Done::Forgotten {
-            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+            log_line(vec![
+                ("alarm", "order".into()),
+                ("code", "nothing of ours".into()),
+            ]);
         }
         Ok(())
     }
@@ -259,7 +273,10 @@ impl Order {
         if let Some(Err(Unavailable(detail))) =
             note.map(|note| document::add_to_trail(&self.state, note, now))
         {
-            log_line(&serde_json::json!({ "trail": "not written", "detail": detail }));
+            log_line(vec![
+                ("trail", "not written".into()),
+                ("detail", detail.into()),
+            ]);
         }
         Ok((reply, changed.is_some()))
     }
@@ -271,7 +288,7 @@ impl Order {
 
     fn ask_address(&self, body: &str) -> std::result::Result<Recovered, Unavailable> {
         let command: AddressCommand =
-            serde_json::from_str(body).map_err(|error| bindings::malformed("command", &error))?;
+            json::read(body).map_err(|error| bindings::malformed("command", &error))?;
         let before: Option<Address> = document::load(&self.state, Role::Address)?;
         let (after, recovered) =
             address::decide(before.clone(), command, self.limits()?, bindings::now());
@@ -281,16 +298,14 @@ impl Order {
         Ok(recovered)
     }
 
-    /// All that is known of the order, its audit trail included, or `null`.
-    fn inspect(&self) -> std::result::Result<serde_json::Value, Unavailable> {
-        let mut known: Option<serde_json::Value> = document::load(&self.state, Role::Order)?;
-        if let Some(serde_json::Value::Object(fields)) = &mut known {
-            let deliveries = serde_json::to_value(document::trail(&self.state)?);
-            let deliveries =
-                deliveries.map_err(|error| bindings::unavailable("storage", &error))?;
-            fields.insert("deliveries".to_owned(), deliveries);
-        }
-        Ok(known.unwrap_or_default())
+    /// All that is known of the order, its audit trail included, or `null`: JSON.
+    fn inspect(&self) -> std::result::Result<String, Unavailable> {
+        let known = document::text(&self.state, Role::Order)?;
+        let Some(fields) = known.as_deref().and_then(|text| text.strip_suffix('}')) else {
+            return Ok("null".to_owned());
+        };
+        let deliveries = document::trail(&self.state)?.join(",");
+        Ok(format!("{fields},\"deliveries\":[{deliveries}]}}"))
     }
 
     fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
@@ -344,8 +359,7 @@ impl Order {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {
-    serde_json::from_str(body)
-        .map_err(|error| in_runtime_words(bindings::malformed("command", &error)))
+    json::read(body).map_err(|error| in_runtime_words(bindings::malformed("command", &error)))
 }
 
 fn in_runtime_words(error: Unavailable) -> worker::Error {

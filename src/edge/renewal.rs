@@ -10,6 +10,7 @@ use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
 use super::request::{Call, MAX_FORM_BYTES, body, form_field, header, only, runtime};
 use crate::domain::address::AddressId;
 use crate::domain::http::{household, percent_encode};
+use crate::domain::json::{self, Json};
 use crate::domain::jwt::JwtError;
 use crate::domain::page;
 use crate::domain::settings::Settings;
@@ -39,8 +40,12 @@ pub(super) async fn renew(
         }
         Renewed::WillMail { to } => {
             if !call.asked.wants_page {
-                return answer::json(call.asked, 202, &serde_json::json!({ "mailed_to": to }))
-                    .map_err(runtime);
+                return answer::json_text(
+                    call.asked,
+                    202,
+                    Json::object(vec![("mailed_to", to.into())]).to_json(),
+                )
+                .map_err(runtime);
             }
             let html = page::renewed_page(&settings.shop, &to);
             answer::html(call.asked, 202, &html).map_err(runtime)
@@ -71,8 +76,12 @@ pub(super) async fn recover(call: &mut Call<'_>, settings: &Settings) -> Result<
         if !call.asked.wants_page {
             let says =
                 "If something was bought with that address, its links are on their way to it.";
-            return answer::json(call.asked, 202, &serde_json::json!({ "status": says }))
-                .map_err(runtime);
+            return answer::json_text(
+                call.asked,
+                202,
+                Json::object(vec![("status", says.into())]).to_json(),
+            )
+            .map_err(runtime);
         }
     }
     let html = page::recover_page(&settings.shop, posted);
@@ -86,7 +95,7 @@ async fn typed_address(call: &mut Call<'_>) -> Result<String, Failure> {
     };
     if json {
         let body = body(&mut call.request, MAX_FORM_BYTES).await?;
-        let request: RecoverRequest = serde_json::from_slice(&body).map_err(|_| missing())?;
+        let request: RecoverRequest = json::read_bytes(&body).map_err(|_| missing())?;
         return Ok(request.email);
     }
     form_field(&mut call.request, "email")
@@ -106,7 +115,10 @@ fn later(ctx: &Context, env: worker::Env, address: AddressId) {
             Err(error) => Err(unavailable("LINKS", &error)),
         };
         if let Err(error) = recovered {
-            log_line(&serde_json::json!({ "recover": "failed", "detail": error.0 }));
+            log_line(vec![
+                ("recover", "failed".into()),
+                ("detail", error.0.into()),
+            ]);
         }
     });
 }

@@ -14,6 +14,7 @@ use super::renewal;
 use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
 use super::success;
 use crate::domain::id::OrderId;
+use crate::domain::json::Json;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
 use crate::flow::failure::Failure;
@@ -59,10 +60,15 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
             failure.log_detail(),
         ),
     };
-    log_line(&serde_json::json!({
-        "id": asked.id, "method": method.to_string(), "route": route.name(), "status": status,
-        "ms": Date::now().as_millis().saturating_sub(started), "code": code, "detail": detail,
-    }));
+    log_line(vec![
+        ("id", asked.id.as_str().into()),
+        ("method", method.to_string().into()),
+        ("route", route.name().into()),
+        ("status", status.into()),
+        ("ms", Date::now().as_millis().saturating_sub(started).into()),
+        ("code", code.into()),
+        ("detail", detail.into()),
+    ]);
     outcome
         .response
         .or_else(|failure| answer::failed(&asked, &failure, token.as_deref()))
@@ -215,7 +221,11 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
                 Received::Known => ("known", "known"),
                 Received::Ignored(why) => ("ignored", why),
             };
-            let response = answer::json(call.asked, 200, &serde_json::json!({ "received": word }));
+            let response = answer::json_text(
+                call.asked,
+                200,
+                Json::object(vec![("received", word.into())]).to_json(),
+            );
             Outcome {
                 response: response.map_err(runtime),
                 note: Some(note),
@@ -292,10 +302,10 @@ async fn order(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure
         .post(name.as_str(), "/inspect", "")
         .await
         .map_err(runtime)?;
-    match serde_json::from_str(&stored).unwrap_or_default() {
-        serde_json::Value::Null => Err(Failure::NoSuchOrder),
-        order => answer::json(call.asked, 200, &order).map_err(runtime),
+    if stored == "null" {
+        return Err(Failure::NoSuchOrder);
     }
+    answer::json_text(call.asked, 200, stored).map_err(runtime)
 }
 
 /// `GET /logo`: the shop's picture, which stands above every page.

@@ -20,6 +20,7 @@ use super::ringing;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::json;
 use crate::domain::order::{
     Command, Delivery, Ended, Link, LinkView, Note, Order, Reply, Tombstone, decide, fixtures,
 };
@@ -116,7 +117,7 @@ impl Orders for FakeOrders {
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
         self.asked.set(self.asked.get() + 1);
         // As it goes over the wire.
-        let command = serde_json::from_str(&serde_json::to_string(&command).unwrap()).unwrap();
+        let command = json::read(&json::write(&command).unwrap()).unwrap();
         let now = Timestamp::from_secs(self.now.get());
         match self.faults.borrow_mut().pop_front() {
             Some(Fault::NotDone) => Err(broken()),
@@ -126,7 +127,7 @@ impl Orders for FakeOrders {
             }
             None => {
                 let reply = self.decide(order.as_str(), &command, now);
-                Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+                Ok(json::read(&json::write(&reply).unwrap()).unwrap())
             }
         }
     }

@@ -45,9 +45,12 @@ pub struct Delivery {
     pub product: ProductId,
     /// The licence in the copy.
     pub license: LicenseId,
-    /// Of what, and for whom.
-    #[serde(flatten)]
-    pub trail: Trail,
+    /// As in [`Trail`].
+    pub version: String,
+    /// As in [`Trail`].
+    pub archive_etag: String,
+    /// As in [`Trail`].
+    pub client: Client,
     /// The copy's tag.
     pub etag: String,
     /// The bytes that were asked for.
@@ -95,7 +98,9 @@ impl Note {
                     jti: key.jti.clone(),
                     product: item.product.clone(),
                     license: item.license.clone(),
-                    trail: trail.clone(),
+                    version: trail.version.clone(),
+                    archive_etag: trail.archive_etag.clone(),
+                    client: trail.client.clone(),
                     etag: request.etag.clone(),
                     range: request.range.clone(),
                     total: request.total,

@@ -9,6 +9,7 @@ use proptest::test_runner::Config;
 
 use super::fixtures::{PAID_AT, browser, new_item, purchase, trail};
 use super::*;
+use crate::domain::json;
 use crate::domain::mail::Schedule;
 
 const RUNS: u32 = 10_000;
@@ -219,8 +220,8 @@ impl Life {
             Step::Download { browser } => self.download(browser),
             Step::NotBegun { stream } => self.give_back(stream),
             Step::Evict => {
-                let stored = serde_json::to_string(&self.order).unwrap();
-                self.order = serde_json::from_str(&stored).unwrap();
+                let stored = json::write(&self.order).unwrap();
+                self.order = json::read(&stored).unwrap();
             }
             Step::RenewForBuyer => {
                 let fresh = self.draw();
