@@ -1,9 +1,6 @@
 //! Points in time, in whole seconds, and how people read them.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds: the `NumericDate` of RFC 7519 §2, and
 /// the unit of every timestamp that Stripe sends.
@@ -39,39 +36,249 @@ impl Timestamp {
     /// `23 November 2026`, in UTC.
     #[must_use]
     pub fn day(self) -> String {
-        self.format(format_description!(
-            "[day padding:none] [month repr:long] [year]"
-        ))
+        self.shown(Date::day)
     }
 
     /// `23 November 2026, 14:05 UTC`: the zone is always named.
     #[must_use]
     pub fn minute(self) -> String {
-        self.format(format_description!(
-            "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
-        ))
+        self.shown(|date| {
+            let [hour, minute, _] = date.clock();
+            format!("{}, {hour:02}:{minute:02} UTC", date.day())
+        })
     }
 
     /// `2026-11-23T14:05:09Z` (RFC 3339).
     #[must_use]
     pub fn rfc3339(self) -> String {
-        self.format(format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
-        ))
+        self.shown(|date| {
+            let Date {
+                year, month, day, ..
+            } = date;
+            let [hour, minute, second] = date.clock();
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        })
     }
 
-    fn format(self, items: &[BorrowedFormatItem<'_>]) -> String {
-        OffsetDateTime::from_unix_timestamp(self.0)
-            .ok()
-            .and_then(|date| date.format(items).ok())
-            // Outside the years that a calendar date can be written for: the number is still true.
-            .unwrap_or_else(|| format!("@{}", self.0))
+    /// Parses `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7, the one form that may be sent). It is not looked whether
+    /// that was a Sunday.
+    #[must_use]
+    pub fn from_http_date(raw: &str) -> Option<Self> {
+        let (weekday, rest) = raw.split_at_checked(3)?;
+        let (day, rest) = rest.strip_prefix(", ")?.split_at_checked(2)?;
+        let (month, rest) = rest.strip_prefix(' ')?.split_at_checked(3)?;
+        let (year, rest) = rest.strip_prefix(' ')?.split_at_checked(4)?;
+        let mut clock = rest.strip_prefix(' ')?.strip_suffix(" GMT")?.split(':');
+        WEEKDAYS.contains(&weekday).then_some(())?;
+        let mut two_digits = || clock.next().filter(|part| part.len() == 2).and_then(digits);
+        let (hour, minute, second) = (two_digits()?, two_digits()?, two_digits()?);
+        let month = MONTHS
+            .iter()
+            .position(|name| name.get(..3) == Some(month))?;
+        let date = Date {
+            year: digits(year)?,
+            month: i64::try_from(month).ok()? + 1,
+            day: digits(day)?,
+            second_of_day: hour * 3_600 + minute * 60 + second,
+        };
+        // A minute has a sixty-first second when the Earth lags behind.
+        let is_time = hour < 24 && minute < 60 && second <= 60 && clock.next().is_none();
+        let at = date.timestamp();
+        // The 31st of a shorter month would be another day.
+        let is_day = Date::of(Self(at.0 - date.second_of_day))
+            .is_some_and(|same| (same.month, same.day) == (date.month, date.day));
+        (is_time && is_day).then_some(at)
+    }
+
+    fn shown(self, form: impl FnOnce(&Date) -> String) -> String {
+        // Outside the years that a calendar date can be written for: the number is still true.
+        Date::of(self).map_or_else(|| format!("@{}", self.0), |date| form(&date))
     }
 }
+
+/// A day of the Gregorian calendar, as if it had always been kept, and a time of it. UTC.
+struct Date {
+    year: i64,
+    month: i64,
+    day: i64,
+    second_of_day: i64,
+}
+
+impl Date {
+    /// The years 0 to 9999.
+    ///
+    /// By Howard Hinnant's `civil_from_days`, <https://howardhinnant.github.io/date_algorithms.html>: a year that
+    /// begins in March has its leap day at its end, and an era of 400 years has 146,097 days.
+    fn of(at: Timestamp) -> Option<Self> {
+        (FIRST_SECOND..=LAST_SECOND).contains(&at.0).then_some(())?;
+        let days = at.0.div_euclid(DAY_SECS) + DAYS_TO_EPOCH;
+        let (era, day_of_era) = (days.div_euclid(ERA_DAYS), days.rem_euclid(ERA_DAYS));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let month = (month_from_march + 2) % 12 + 1;
+        Some(Self {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
+            second_of_day: at.0.rem_euclid(DAY_SECS),
+        })
+    }
+
+    /// The way back: `days_from_civil`, from the same page.
+    fn timestamp(&self) -> Timestamp {
+        let year = self.year - i64::from(self.month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * ((self.month + 9) % 12) + 2) / 5 + self.day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * ERA_DAYS + day_of_era - DAYS_TO_EPOCH;
+        Timestamp(days * DAY_SECS + self.second_of_day)
+    }
+
+    fn clock(&self) -> [i64; 3] {
+        let second = self.second_of_day;
+        [second / 3_600, second / 60 % 60, second % 60]
+    }
+
+    fn day(&self) -> String {
+        let month = usize::try_from(self.month - 1).ok();
+        let month = month.and_then(|month| MONTHS.get(month)).unwrap_or(&"");
+        format!("{} {month} {:04}", self.day, self.year)
+    }
+}
+
+fn digits(raw: &str) -> Option<i64> {
+    let all = raw.bytes().all(|byte| byte.is_ascii_digit());
+    all.then(|| raw.parse().ok()).flatten()
+}
+
+const DAY_SECS: i64 = 24 * 3_600;
+const ERA_DAYS: i64 = 146_097;
+/// From 0000-03-01 to 1970-01-01.
+const DAYS_TO_EPOCH: i64 = 719_468;
+/// 0000-01-01T00:00:00Z.
+const FIRST_SECOND: i64 = -62_167_219_200;
+/// 9999-12-31T23:59:59Z.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::time::macros::format_description;
+    use ::time::{OffsetDateTime, PrimitiveDateTime};
+    use proptest::prelude::*;
+
+    /// As the `time` crate has it.
+    fn theirs(secs: i64) -> [String; 3] {
+        let date = OffsetDateTime::from_unix_timestamp(secs).unwrap();
+        [
+            date.format(format_description!(
+                "[day padding:none] [month repr:long] [year]"
+            )),
+            date.format(format_description!(
+                "[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"
+            )),
+            date.format(format_description!(
+                "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
+            )),
+        ]
+        .map(Result::unwrap)
+    }
+
+    fn agrees(secs: i64) {
+        let at = Timestamp::from_secs(secs);
+        assert_eq!(
+            [at.day(), at.minute(), at.rfc3339()],
+            theirs(secs),
+            "{secs}"
+        );
+        let date = OffsetDateTime::from_unix_timestamp(secs).unwrap();
+        let sent = date
+            .format(format_description!(
+                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+            ))
+            .unwrap();
+        assert_eq!(Timestamp::from_http_date(&sent), Some(at), "{sent}");
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_is_the_time_crates() {
+        for day in -719_528..146_097 {
+            agrees(day * DAY_SECS + 12_345);
+        }
+        for secs in [FIRST_SECOND, -1, 0, LAST_SECOND] {
+            agrees(secs);
+        }
+        for secs in [FIRST_SECOND - 1, LAST_SECOND + 1] {
+            assert_eq!(Timestamp::from_secs(secs).day(), format!("@{secs}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_second_is_the_time_crates(secs in FIRST_SECOND..=LAST_SECOND) {
+            agrees(secs);
+        }
+
+        /// What is near to a date is taken for the date that the `time` crate takes it for, or for none.
+        #[test]
+        fn what_is_near_to_a_date_is_taken_as_the_time_crate_takes_it(
+            at in 0..29_usize, other in "[ ,:0-9A-Za-z]"
+        ) {
+            let form = format_description!(
+                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+            );
+            for whole in ["Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 29 Feb 2024 23:59:59 GMT"] {
+                let mut near = whole.to_owned();
+                near.replace_range(at..=at, &other);
+                let theirs = PrimitiveDateTime::parse(&near, form);
+                let theirs = theirs.map(|date| date.assume_utc().unix_timestamp()).ok();
+                let ours = Timestamp::from_http_date(&near).map(Timestamp::as_secs);
+                prop_assert_eq!(ours, theirs, "{}", near);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for raw in [
+            "",
+            "Sun",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 29 Feb 2023 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sün, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov +994 08:49:37 GMT",
+        ] {
+            assert_eq!(Timestamp::from_http_date(raw), None, "{raw}");
+        }
+    }
 
     #[test]
     fn people_read_the_zone() {
