@@ -3,10 +3,11 @@
 
 use askama::Template;
 use serde::{Deserialize, Serialize};
-use worker::{Date, Delay, FormEntry, KvStore, Response};
+use worker::{Date, Delay, FormEntry, Response};
 
 use super::answer;
 use super::bindings::{self, OrderObjects, SystemRandom, malformed, unavailable};
+use super::kv::Kv;
 use super::request::{Call, only, runtime};
 use crate::domain::id::hex;
 use crate::domain::json::{self, Json, JsonError};
@@ -36,7 +37,7 @@ const MAIL_WAIT_STEPS: u32 = 30;
 
 /// The mail provider of a development machine: keeps the mails in `LINKS`. As a provider does, it takes a
 /// mail of the same key once.
-pub(super) struct DevOutbox(pub KvStore);
+pub(super) struct DevOutbox(pub Kv);
 
 #[derive(Serialize)]
 struct Kept {
@@ -84,13 +85,7 @@ impl DevOutbox {
         now: Timestamp,
     ) -> Result<(), Unavailable> {
         let key = format!("{PREFIX}{idempotency_key}");
-        let known = self
-            .0
-            .get(&key)
-            .text()
-            .await
-            .map_err(|error| unavailable("outbox", &error))?;
-        if known.is_some() {
+        if self.0.text(&key, None).await?.is_some() {
             return Ok(());
         }
         let kept = Kept {
@@ -99,27 +94,14 @@ impl DevOutbox {
             sent_at_ms: Date::now().as_millis(),
         };
         let json = json::write(&kept).map_err(|error| unavailable("outbox", &error))?;
-        let put = self
-            .0
-            .put(&key, json)
-            .map_err(|error| unavailable("outbox", &error))?;
-        put.expiration_ttl(KEPT_SECS)
-            .execute()
-            .await
-            .map_err(|error| unavailable("outbox", &error))
+        self.0.put(&key, &json, Some(KEPT_SECS)).await
     }
 
     /// All mails, newest first.
     async fn mails(&self) -> Result<Vec<Kept>, Unavailable> {
-        let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;
         let mut mails: Vec<Kept> = Vec::new();
-        for key in listed.map_err(|error| unavailable("outbox", &error))?.keys {
-            let kept = self
-                .0
-                .get(&key.name)
-                .text()
-                .await
-                .map_err(|error| unavailable("outbox", &error))?;
+        for key in self.0.keys(PREFIX).await? {
+            let kept = self.0.text(&key, None).await?;
             let kept = kept.map(|text| Kept::parse(&text)).transpose();
             mails.extend(kept.map_err(|error| malformed("outbox", &error))?);
         }
@@ -144,7 +126,7 @@ struct OutboxPage<'a> {
 
 /// Everything under `/dev`.
 pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    let path = call.url.path().to_owned();
+    let path = call.url.path.clone();
     match path.as_str() {
         "/dev" => storefront(call, settings),
         "/dev/buy" => buy(call, settings).await,
@@ -214,7 +196,7 @@ async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failu
     ])
     .to_json();
     let signature = sign(settings.webhook_secrets.first(), &event, now);
-    let origin = call.url.origin().ascii_serialization();
+    let origin = call.url.origin.clone();
     let request = WebhookRequest {
         signature: Some(&signature),
         body: event.as_bytes(),
@@ -242,9 +224,7 @@ async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failu
 /// `GET /dev/outbox`: as a page, or as JSON for whoever asks for that.
 async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
-    let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?)
-        .mails()
-        .await?;
+    let mails = DevOutbox(Kv::of(call.env, "LINKS")?).mails().await?;
     if !call.asked.wants_page {
         return answer::json(call.asked, 200, &mails).map_err(runtime);
     }

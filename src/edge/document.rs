@@ -3,8 +3,8 @@
 //!
 //! A table is made by the first that writes to it: whoever only reads leaves an empty object empty.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use worker::{SqlStorageValue, State};
 
 use super::bindings;
@@ -94,11 +94,6 @@ pub(super) fn trail(state: &State) -> Result<Vec<String>, Unavailable> {
     select(state, TRAIL, &query, Vec::new())
 }
 
-#[derive(Deserialize)]
-struct Row {
-    json: String,
-}
-
 fn select(
     state: &State,
     table: &str,
@@ -106,19 +101,28 @@ fn select(
     values: Vec<SqlStorageValue>,
 ) -> Result<Vec<String>, Unavailable> {
     let sql = state.storage().sql();
-    let read =
-        |query: &str, values| -> worker::Result<Vec<Row>> { sql.exec(query, values)?.to_array() };
-    let rows = match read(query, values) {
-        Ok(rows) => rows,
+    let read = |query: &str, values| -> worker::Result<Vec<String>> {
+        let rows = sql.exec(query, values)?.raw();
+        rows.map(|row| Ok(first_text(row?))).collect()
+    };
+    match read(query, values) {
+        Ok(rows) => Ok(rows),
         Err(error) => {
             let exists = "SELECT name AS json FROM sqlite_master WHERE name = ?";
             match read(exists, vec![table.into()]) {
-                Ok(tables) if tables.is_empty() => Vec::new(),
-                _ => return Err(bindings::unavailable("storage", &error)),
+                Ok(tables) if tables.is_empty() => Ok(Vec::new()),
+                _ => Err(bindings::unavailable("storage", &error)),
             }
         }
-    };
-    Ok(rows.into_iter().map(|row| row.json).collect())
+    }
+}
+
+/// All that is read here is the text of one column.
+fn first_text(row: Vec<SqlStorageValue>) -> String {
+    match row.into_iter().next() {
+        Some(SqlStorageValue::String(text)) => text,
+        _ => String::new(),
+    }
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Unavailable> {

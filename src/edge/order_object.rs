@@ -10,6 +10,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::document::{self, Role};
+use super::kv::Kv;
 use super::mail::ConfiguredMailer;
 use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
@@ -223,10 +224,6 @@ impl Order {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
         let objects = OrderObjects(&self.env);
         let stripe = StripeHttp(&settings.stripe);
-        let links = self
-            .env
-            .kv("LINKS")
-            .map_err(|error| bindings::unavailable("LINKS", &error));
         let mailer = ConfiguredMailer {
             env: &self.env,
             settings: &settings.mail,
@@ -235,7 +232,7 @@ impl Order {
             settings: &settings,
             referee: self,
             mailer: &mailer,
-            kv: &LinksKv(links?),
+            kv: &LinksKv(Kv::of(&self.env, "LINKS")?),
             addresses: &objects,
             operator: &OperatorAlarm(&self.env),
             random: &SystemRandom,

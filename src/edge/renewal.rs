@@ -6,7 +6,8 @@ use serde::Deserialize;
 use worker::{Context, Delay, Response};
 
 use super::answer::{self, log_line};
-use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
+use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
+use super::kv::Kv;
 use super::request::{Call, MAX_FORM_BYTES, body, form_field, header, only, runtime};
 use crate::domain::address::AddressId;
 use crate::domain::http::{household, percent_encode};
@@ -108,11 +109,11 @@ fn later(ctx: &Context, env: worker::Env, address: AddressId) {
     ctx.wait_until(async move {
         Delay::from(ANSWER_IS_OUT_AFTER).await;
         let orders = OrderObjects(&env);
-        let recovered = match env.kv("LINKS") {
+        let recovered = match Kv::of(&env, "LINKS") {
             Ok(kv) => {
                 renewal::recover(&orders, &orders, &LinksKv(kv), &SystemRandom, &address).await
             }
-            Err(error) => Err(unavailable("LINKS", &error)),
+            Err(error) => Err(error),
         };
         if let Err(error) = recovered {
             log_line(vec![

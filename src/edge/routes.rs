@@ -11,7 +11,7 @@ use super::download::{self, Adapters};
 use super::memory;
 use super::operator_object::{self, OperatorAlarm};
 use super::renewal;
-use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
+use super::request::{Address, Call, body, header, only, request_id, runtime, wants_page};
 use super::success;
 use crate::domain::id::OrderId;
 use crate::domain::json::Json;
@@ -32,17 +32,17 @@ pub(super) struct Outcome {
 /// Answers a request, whatever happens.
 pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker::Result<Response> {
     let started = Date::now().as_millis();
-    let (method, url) = (request.method(), request.url()?);
+    let (method, url) = (request.method(), Address::of(&request)?);
     let settings = bindings::settings(env);
     let asked = Asked {
-        wants_page: wants_page(&request, url.path()),
+        wants_page: wants_page(&request, &url.path),
         environment: Environment::parse(bindings::setting(env, "ENVIRONMENT").as_deref()),
         shop: settings
             .as_ref()
             .map_or_else(|_| unknown_shop(env), |settings| settings.shop.clone()),
         id: request_id(&request),
     };
-    let route = Route::of(url.path(), asked.environment);
+    let route = Route::of(&url.path, asked.environment);
     let mut call = Call {
         request,
         url,
@@ -50,7 +50,7 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
         ctx,
         asked: &asked,
     };
-    let mut token = request::query(&call.url, "token");
+    let mut token = call.url.query("token");
     let outcome = route.run(&mut call, settings, &mut token).await;
     let (status, code, detail) = match &outcome.response {
         Ok(response) => (response.status_code(), outcome.note, None),
@@ -165,7 +165,7 @@ impl Route {
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
             Self::Links | Self::Revoke => links(call, &settings, self).await,
-            Self::Page => match query(&call.url, "session_id") {
+            Self::Page => match call.url.query("session_id") {
                 Some(session_id) => success::page(call, &settings, &session_id).await,
                 None => download::page(call, &settings, token).await,
             },
@@ -190,7 +190,7 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
         only(call, "POST")?;
         let body = body(&mut call.request, stripe::MAX_BODY_BYTES).await?;
         let signature = header(&call.request, "Stripe-Signature");
-        let origin = call.url.origin().ascii_serialization();
+        let origin = call.url.origin.clone();
         let request = WebhookRequest {
             signature: signature.as_deref(),
             body: &body,
@@ -243,7 +243,7 @@ async fn links(call: &mut Call<'_>, settings: &Settings, what: Route) -> Result<
     only(call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
-    let origin = call.url.origin().ascii_serialization();
+    let origin = call.url.origin.clone();
     let request = IssueRequest {
         authorization: authorization.as_deref(),
         body: &body,
@@ -295,7 +295,10 @@ async fn health(
 async fn order(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET")?;
     links::authorize(settings, header(&call.request, "Authorization").as_deref())?;
-    let name = request::query(&call.url, "order").and_then(|name| OrderId::try_from(name).ok());
+    let name = call
+        .url
+        .query("order")
+        .and_then(|name| OrderId::try_from(name).ok());
     let name = name.ok_or(Failure::NoSuchOrder)?;
     let orders = OrderObjects(call.env);
     let stored = orders

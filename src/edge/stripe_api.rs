@@ -4,7 +4,9 @@
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use serde::Deserialize;
-use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit};
+use worker::{AbortController, Delay, Fetch};
+
+use super::request::outgoing;
 
 use crate::domain::http::percent_encode;
 use crate::domain::id::OrderId;
@@ -138,21 +140,15 @@ impl StripeHttp<'_> {
         path: &str,
         signal: &worker::AbortSignal,
     ) -> Result<Option<Vec<u8>>, ApiError> {
-        let mut init = RequestInit::new();
-        init.with_method(Method::Get);
         let key = format!("Bearer {}", self.0.api_key.expose());
         let headers = [
             ("Authorization", key.as_str()),
             ("Stripe-Version", API_VERSION),
         ];
-        for (name, value) in headers {
-            // What the runtime says of a header it does not take may repeat it.
-            init.headers
-                .set(name, value)
-                .map_err(|_| ApiError::Refused("STRIPE_API_KEY fits into no header".to_owned()))?;
-        }
         let url = format!("{}{path}", self.0.api_url);
-        let request = Request::new_with_init(&url, &init).map_err(|error| lost(&error))?;
+        // What the runtime says of a header it does not take may repeat it.
+        let request = outgoing(&url, "GET", &headers, None)
+            .map_err(|_| ApiError::Refused("STRIPE_API_KEY fits into no header".to_owned()))?;
         let sent = Fetch::Request(request).send_with_signal(signal).await;
         let mut response = sent.map_err(|error| lost(&error))?;
         let status = response.status_code();

@@ -1,9 +1,10 @@
 //! The cron trigger.
 
-use worker::{Env, KvStore};
+use worker::Env;
 
 use super::answer::log_line;
 use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::kv::Kv;
 use super::operator_object::OperatorAlarm;
 use super::stripe_api::StripeHttp;
 use crate::domain::json;
@@ -46,9 +47,7 @@ pub(super) async fn run(env: &Env) {
 
 async fn look(env: &Env) -> Result<Findings, Failure> {
     let settings = bindings::settings(env).map_err(Failure::Settings)?;
-    let links = env
-        .kv("LINKS")
-        .map_err(|error| unavailable("LINKS", &error))?;
+    let links = Kv::of(env, "LINKS")?;
     let objects = OrderObjects(env);
     watchdog::run(
         &settings,
@@ -63,21 +62,15 @@ async fn look(env: &Env) -> Result<Findings, Failure> {
 }
 
 /// The notebook, in `LINKS`. What KV shows late is looked through once more, and changes nothing.
-struct KvNotebook(KvStore);
+struct KvNotebook(Kv);
 
 impl Notebook for KvNotebook {
     async fn read(&self) -> Result<Option<Watch>, Unavailable> {
-        bindings::kept(self.0.get(KEY).text().await)
+        bindings::kept(self.0.text(KEY, None).await?)
     }
 
     async fn write(&self, watch: &Watch) -> Result<(), Unavailable> {
         let json = json::write(watch).map_err(|error| unavailable("LINKS", &error))?;
-        let put = self
-            .0
-            .put(KEY, json)
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        self.0.put(KEY, &json, None).await
     }
 }
