@@ -1,6 +1,7 @@
 //! The entries that are added.
 
 use super::PlanError;
+use super::crc::crc32;
 use super::format::{CENTRAL_SIGNATURE, CentralHeader, FLAG_UTF8, LOCAL_SIGNATURE, METHOD_STORED};
 use super::names::TopFolder;
 use super::rewrite::{self, Values};
@@ -80,12 +81,7 @@ impl NewEntries {
             .ok()
             .filter(|size| *size < u32::MAX)?;
         let local_at = u32::try_from(self.locals.len()).ok()?;
-        let shared = shared_fields(
-            flags,
-            crc32fast::hash(&file.contents),
-            size_bytes,
-            name_bytes,
-        );
+        let shared = shared_fields(flags, crc32(&file.contents), size_bytes, name_bytes);
 
         self.locals.extend(LOCAL_SIGNATURE.to_le_bytes());
         self.locals.extend(&shared);
