@@ -103,9 +103,12 @@ impl DevOutbox {
         for key in self.0.keys(PREFIX).await? {
             let kept = self.0.text(&key, None).await?;
             let kept = kept.map(|text| Kept::parse(&text)).transpose();
-            mails.extend(kept.map_err(|error| malformed("outbox", &error))?);
+            let Some(mail) = kept.map_err(|error| malformed("outbox", &error))? else {
+                continue;
+            };
+            let place = mails.partition_point(|known| known.sent_at_ms >= mail.sent_at_ms);
+            mails.insert(place, mail);
         }
-        mails.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at_ms));
         Ok(mails)
     }
 }
