@@ -9,8 +9,7 @@ use worker::{SqlStorageValue, State};
 
 use super::bindings;
 use crate::domain::json;
-use crate::domain::order::{Delivery, Note};
-use crate::domain::time::Timestamp;
+use crate::domain::order::Note;
 use crate::flow::ports::Unavailable;
 
 /// What an object is.
@@ -64,28 +63,28 @@ pub(super) fn store<T: Serialize>(
     let put = format!(
         "INSERT INTO {table} (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json"
     );
-    write(state, &create, &put, Vec::new(), document)
+    write(state, Some(&create), &put, Vec::new(), document)
 }
 
 const TRAIL: &str = "delivery";
 
 /// Adds to the audit trail: a row per stream, in the order in which they began.
-pub(super) fn add_to_trail(state: &State, note: Note, now: Timestamp) -> Result<(), Unavailable> {
-    let stream = || vec![note.stream().as_str().into()];
-    let query = format!("SELECT json FROM {TRAIL} WHERE stream = ?");
-    let known = select(state, TRAIL, &query, stream())?.pop();
-    let known: Option<Delivery> = known.map(|text| parse(&text)).transpose()?;
-    let keys = stream();
-    let Some(entry) = note.onto(known, now) else {
-        return Ok(());
-    };
-    let create = format!(
-        "CREATE TABLE IF NOT EXISTS {TRAIL} (at INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, json TEXT NOT NULL)"
-    );
-    let put = format!(
-        "INSERT INTO {TRAIL} (stream, json) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET json = excluded.json"
-    );
-    write(state, &create, &put, keys, &entry)
+pub(super) fn add_to_trail(state: &State, note: Note) -> Result<(), Unavailable> {
+    match note {
+        Note::Began(delivery) => {
+            // No index on `stream`: it would be one more row written, to find one among a few.
+            let create = format!(
+                "CREATE TABLE IF NOT EXISTS {TRAIL} (at INTEGER PRIMARY KEY, stream TEXT NOT NULL, json TEXT NOT NULL)"
+            );
+            let put = format!("INSERT INTO {TRAIL} (stream, json) VALUES (?, ?)");
+            let stream = vec![delivery.stream.as_str().into()];
+            write(state, Some(&create), &put, stream, &delivery)
+        }
+        Note::Went(stream, progress) => {
+            let merge = format!("UPDATE {TRAIL} SET json = json_patch(json, ?2) WHERE stream = ?1");
+            write(state, None, &merge, vec![stream.as_str().into()], &progress)
+        }
+    }
 }
 
 /// The audit trail, each entry as JSON.
@@ -129,10 +128,11 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Unavailable> {
     json::read(text).map_err(|error| bindings::malformed("storage", &error))
 }
 
-/// Writes a document as the last of a statement's values.
+/// Writes a document as the last of a statement's values. `create` makes the table, should it not be there: to ask for it
+/// each time would take as long as the write.
 fn write(
     state: &State,
-    create: &str,
+    create: Option<&str>,
     put: &str,
     mut values: Vec<SqlStorageValue>,
     document: &impl Serialize,
@@ -140,8 +140,11 @@ fn write(
     let json = json::write(document).map_err(|error| bindings::unavailable("storage", &error))?;
     values.push(json.into());
     let sql = state.storage().sql();
-    sql.exec(create, None)
-        .and_then(|_| sql.exec(put, values))
+    let written = match (sql.exec(put, values.clone()), create) {
+        (Err(_), Some(create)) => sql.exec(create, None).and_then(|_| sql.exec(put, values)),
+        (written, _) => written,
+    };
+    written
         .map(|_| ())
         .map_err(|error| bindings::unavailable("storage", &error))
 }

@@ -3,7 +3,7 @@
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
 
-use std::cell::Cell;
+use std::cell::{Cell, Ref, RefCell};
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
@@ -37,12 +37,16 @@ const ALARM_PAUSE_SECS: i64 = 30;
 /// And so many if it is for the operator to mend.
 const SETTINGS_PAUSE_SECS: i64 = 5 * 60;
 
-/// The object. What it knows is in its storage alone; by its name it is an order, or an address.
+/// The object. By its name it is an order, or an address.
 #[durable_object]
 pub struct Order {
     state: State,
     env: Env,
     limits: std::result::Result<Limits, SettingsErrors>,
+    /// The order that is stored, once it `is_read`: nobody else writes it, and an instance whose write fails on its way
+    /// to disk is ended by the runtime.
+    stored: RefCell<Option<order::Order>>,
+    is_read: Cell<bool>,
     /// As far as this instance knows.
     alarm: Cell<AlarmSet>,
 }
@@ -63,6 +67,8 @@ impl DurableObject for Order {
             state,
             env,
             limits,
+            stored: RefCell::new(None),
+            is_read: Cell::new(false),
             alarm,
         }
     }
@@ -136,29 +142,32 @@ impl Referee for Order {
     }
 
     fn unindexed_links(&self) -> std::result::Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
-        Ok(self
-            .load()?
+        let order = self.known()?;
+        Ok(order
+            .as_ref()
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Ended>, Unavailable> {
         let limits = self.limits()?;
-        Ok(self
-            .load()?
+        let order = self.known()?;
+        Ok(order
+            .as_ref()
             .map(|order| order.ended_links(limits, now))
             .unwrap_or_default())
     }
 
     fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
         let limits = self.limits()?;
-        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+        Ok(self.known()?.as_ref().map(|order| Work::of(order, limits)))
     }
 
     fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
-        let order = self.load()?.filter(|order| !order.address_knows);
+        let order = self.known()?;
+        let order = order.as_ref().filter(|order| !order.address_knows);
         Ok(order.map(|order| {
             let address = AddressId::of(&order.purchase.buyer.email);
-            (order.purchase.order, address)
+            (order.purchase.order.clone(), address)
         }))
     }
 }
@@ -176,7 +185,7 @@ impl Order {
         if self.operator().is_one().map_err(in_runtime_words)? {
             return self.operator().alarm().await.map(|_| ());
         }
-        if self.load().map_err(in_runtime_words)?.is_none() {
+        if self.known().map_err(in_runtime_words)?.is_none() {
             let payment = PaymentStorage(&self.state);
             if let Some(known) = payment.load().map_err(in_runtime_words)? {
                 let rung = payment.ring(&self.env, &known).await;
@@ -253,7 +262,10 @@ impl Order {
         command: &Command,
         now: Timestamp,
     ) -> std::result::Result<(Reply, bool), Unavailable> {
-        let before = self.load()?;
+        // Should anything fail, storage is asked again what it has.
+        self.known()?;
+        self.is_read.set(false);
+        let before = self.stored.take();
         let (after, reply) = order::decide(before.clone(), command.clone(), self.limits()?, now);
         if before.is_some() && after.is_none() {
             document::remove(&self.state, Role::Order)?;
@@ -262,20 +274,22 @@ impl Order {
         let note = after
             .as_ref()
             .and_then(|order| Note::of(command, order, &reply, now));
-        let changed = after.filter(|after| before.as_ref() != Some(after));
-        if let Some(order) = &changed {
+        let changed = after != before;
+        if let Some(order) = after.as_ref().filter(|_| changed) {
             document::store(&self.state, Role::Order, order)?;
         }
+        self.stored.replace(after);
+        self.is_read.set(true);
         // The decision is stored, and must be answered: a stream that nobody knows to have begun would never end.
         if let Some(Err(Unavailable(detail))) =
-            note.map(|note| document::add_to_trail(&self.state, note, now))
+            note.map(|note| document::add_to_trail(&self.state, note))
         {
             log_line(vec![
                 ("trail", "not written".into()),
                 ("detail", detail.into()),
             ]);
         }
-        Ok((reply, changed.is_some()))
+        Ok((reply, changed))
     }
 
     fn limits(&self) -> std::result::Result<&Limits, Unavailable> {
@@ -305,36 +319,29 @@ impl Order {
         Ok(format!("{fields},\"deliveries\":[{deliveries}]}}"))
     }
 
-    fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
-        document::load(&self.state, Role::Order)
+    /// The order that is stored.
+    fn known(&self) -> std::result::Result<Ref<'_, Option<order::Order>>, Unavailable> {
+        if !self.is_read.get() {
+            self.stored
+                .replace(document::load(&self.state, Role::Order)?);
+            self.is_read.set(true);
+        }
+        Ok(self.stored.borrow())
     }
 
     /// Sets the alarm to when the order wants to be woken. After a failure not before `pause_secs` from now for
     /// a mail, and later for KV, which is only told what the order knows. Its first step happens in the same
     /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
-        let Some(order) = self.load().map_err(in_runtime_words)? else {
+        let now = bindings::now();
+        let due_at = match &*self.known().map_err(in_runtime_words)? {
+            Some(order) => Some(self.due_at(order, pause_secs, now)?),
+            None => None,
+        };
+        let Some(due_at) = due_at else {
             return self.state.storage().delete_alarm().await;
         };
-        let now = bindings::now();
-        let kv_pause_secs = if pause_secs > 0 {
-            SETTINGS_PAUSE_SECS
-        } else {
-            0
-        };
-        let mail = order
-            .mail_due_at()
-            .map(|at| at.max(now.plus_secs(pause_secs)));
-        let limits = self.limits().map_err(in_runtime_words)?;
-        let kv = order
-            .kv_due_at(limits)
-            .map(|at| at.max(now.plus_secs(kv_pause_secs)));
-        let errand = order.stripe.due_at();
-        let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
-        match (
-            errand.into_iter().chain(mail).chain(kv).min(),
-            self.alarm.get(),
-        ) {
+        match (due_at, self.alarm.get()) {
             // One that rings too early costs less than one more write each time that it moves: it finds nothing due, and
             // sets the next one.
             (Some(at), AlarmSet::At(rings_at)) if rings_at <= at => Ok(()),
@@ -352,6 +359,27 @@ impl Order {
                 self.state.storage().delete_alarm().await
             }
         }
+    }
+
+    /// When the order wants to be woken, after a failure not before `pause_secs` from now.
+    fn due_at(
+        &self,
+        order: &order::Order,
+        pause_secs: i64,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let kv_pause_secs = if pause_secs > 0 {
+            SETTINGS_PAUSE_SECS
+        } else {
+            0
+        };
+        let limits = self.limits().map_err(in_runtime_words)?;
+        let paused = |at: Timestamp| at.max(now.plus_secs(pause_secs));
+        let mail = order.mail_due_at().map(paused);
+        let errand = order.stripe.due_at().map(paused);
+        let kv = order.kv_due_at(limits);
+        let kv = kv.map(|at| at.max(now.plus_secs(kv_pause_secs)));
+        Ok(errand.into_iter().chain(mail).chain(kv).min())
     }
 }
 

@@ -22,7 +22,8 @@ use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
 use crate::domain::json;
 use crate::domain::order::{
-    Command, Delivery, Ended, Link, LinkView, Note, Order, Reply, Tombstone, decide, fixtures,
+    Command, Delivery, Ended, Link, LinkView, Note, Order, Progress, Reply, Tombstone, decide,
+    fixtures,
 };
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -79,11 +80,20 @@ impl FakeOrders {
         if let Some(note) = note {
             let mut trails = self.trails.borrow_mut();
             let trail = trails.entry(name.to_owned()).or_default();
-            let known = trail
-                .iter()
-                .position(|entry| entry.stream == *note.stream());
-            let entry = known.map(|at| trail.remove(at));
-            trail.extend(note.onto(entry, now));
+            match note {
+                Note::Began(delivery) => trail.push(*delivery),
+                Note::Went(stream, progress) => trail
+                    .iter_mut()
+                    .filter(|entry| entry.stream == stream)
+                    .for_each(|entry| match progress {
+                        Progress::Delivers { delivered_at } => {
+                            entry.delivered_at = Some(delivered_at);
+                        }
+                        Progress::Ended { ended_at, ending } => {
+                            (entry.ended_at, entry.ending) = (Some(ended_at), Some(ending));
+                        }
+                    }),
+            }
         }
         orders.extend(after.map(|order| (name.to_owned(), order)));
         reply
