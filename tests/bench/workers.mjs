@@ -29,6 +29,15 @@ export const VARIANTS = {
   'rust-zip': 'e: zip in Rust',
 };
 
+/** Objects that a variant has, or asks: its own, or another Worker's. */
+const OBJECTS = {
+  raw: { COUNTERS: { className: 'Counter', useSQLite: true } },
+  referee: {
+    COUNTERS: { className: 'Counter', scriptName: 'raw', useSQLite: true },
+    ORDERS: { className: 'Order', scriptName: 'ours', useSQLite: true },
+  },
+};
+
 /**
  * The product as it is built, with a product of its own per archive.
  * @param {string[]} archives keys in R2
@@ -91,8 +100,8 @@ export async function rustZip() {
 }
 
 function neighbour(name) {
-  const counters = name === 'raw' && { durableObjects: { COUNTERS: { className: 'Counter', useSQLite: true } } };
-  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, ...counters };
+  const durableObjects = OBJECTS[name] ?? {};
+  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, durableObjects };
 }
 
 function esModule(folder, main, wasm) {
