@@ -490,6 +490,37 @@ fn two_half_copies_of_one_browser_are_one_copy() {
     assert_eq!(life.item().deliveries, 1);
 }
 
+/// A browser that lets a lease go by unused has as many bytes as before.
+#[test]
+fn a_lease_that_sent_nothing_hands_on_what_came_before_it() {
+    let mut life = Life::new(1, 1_800);
+    for (from, to) in [(0, 6), (6, TOTAL)] {
+        life.step(Step::Redeem { browser: 0 });
+        let lease = life.leases.len() - 1;
+        life.step(Step::Begin {
+            lease,
+            from,
+            to,
+            open_ended: true,
+        });
+        life.step(Step::Send {
+            stream: 0,
+            bytes: TOTAL,
+        });
+        life.step(Step::End {
+            stream: 0,
+            heard: true,
+        });
+        // Twice over: the lease between is never used.
+        for _ in 0..2 {
+            life.step(Step::Wait(1_801));
+            life.step(Step::Redeem { browser: 0 });
+        }
+        life.check();
+    }
+    assert_eq!(life.item().deliveries, 1);
+}
+
 /// A stream that storage failed to begin shows nothing of what its client has.
 #[test]
 fn a_request_that_never_began_makes_no_bytes_forgotten() {
