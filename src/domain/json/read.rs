@@ -62,9 +62,10 @@ impl<'a> Reader<'a> {
         self.value.and_then(Json::as_str).ok_or(Unfit)
     }
 
-    fn number(self) -> Result<&'a str, Unfit> {
+    fn integer<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unfit> {
         match self.value {
-            Some(Json::Number(number)) => Ok(number),
+            Some(Json::Number(number)) => visitor.visit_u64(*number),
+            Some(Json::Negative(number)) => visitor.visit_i64(*number),
             _ => Err(Unfit),
         }
     }
@@ -123,9 +124,9 @@ impl<'a> Reader<'a> {
 }
 
 macro_rules! integers {
-    ($($method:ident $visit:ident $wide:ty),*) => {$(
+    ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
-            visitor.$visit(self.number()?.parse::<$wide>().map_err(|_| Unfit)?)
+            self.integer(visitor)
         }
     )*};
 }
@@ -133,11 +134,10 @@ macro_rules! integers {
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Unfit;
 
-    integers!(
-        deserialize_u8 visit_u64 u64, deserialize_u16 visit_u64 u64, deserialize_u32 visit_u64 u64,
-        deserialize_u64 visit_u64 u64, deserialize_i8 visit_i64 i64, deserialize_i16 visit_i64 i64,
-        deserialize_i32 visit_i64 i64, deserialize_i64 visit_i64 i64
-    );
+    integers! {
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+    }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
         match self.value {

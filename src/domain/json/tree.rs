@@ -1,12 +1,16 @@
 //! A JSON value, of any form.
 
 use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 use super::JsonError;
-use super::parse::Parser;
-use super::write::text;
 
 /// A JSON value. It borrows from the text that it was parsed from.
+///
+/// Not `serde_json::Value`: that owns all that it has, in maps, and can write fractions, which takes tables of 10 KB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Json<'a> {
     /// `null`.
@@ -14,8 +18,13 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it is written.
-    Number(Cow<'a, str>),
+    /// An integer from 0 on.
+    Number(u64),
+    /// An integer below 0.
+    Negative(i64),
+    /// Any other number: with a fraction, an exponent, or beyond 64 bits. Nobody here has a use for one, so which it was
+    /// is not kept.
+    Fraction,
     /// A text, without its quotes and escapes.
     Text(Cow<'a, str>),
     /// Values in their order.
@@ -28,9 +37,12 @@ impl<'a> Json<'a> {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`JsonError::Syntax`]; also for what is nested more than 128 deep.
+    /// [`JsonError::Syntax`]; also for what is nested more than 127 deep.
     pub fn parse(text: &'a str) -> Result<Self, JsonError> {
-        Parser::new(text).whole()
+        serde_json::from_str(text).map_err(|error| JsonError::Syntax {
+            line: error.line(),
+            column: error.column(),
+        })
     }
 
     /// Parses bytes that should be UTF-8.
@@ -42,7 +54,11 @@ impl<'a> Json<'a> {
             Ok(text) => Self::parse(text),
             Err(error) => {
                 let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                Err(super::parse::syntax_error(good))
+                let lines = || good.split(|byte| *byte == b'\n');
+                Err(JsonError::Syntax {
+                    line: lines().count(),
+                    column: lines().next_back().map_or(0, <[u8]>::len) + 1,
+                })
             }
         }
     }
@@ -82,7 +98,9 @@ impl<'a> Json<'a> {
         match self {
             Self::Null => Json::Null,
             Self::Bool(value) => Json::Bool(value),
-            Self::Number(number) => Json::Number(own(number)),
+            Self::Number(number) => Json::Number(number),
+            Self::Negative(number) => Json::Negative(number),
+            Self::Fraction => Json::Fraction,
             Self::Text(text) => Json::Text(own(text)),
             Self::Array(values) => Json::Array(values.into_iter().map(Self::into_owned).collect()),
             Self::Object(fields) => {
@@ -96,39 +114,89 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// As JSON, without any space.
+    /// As JSON, without any space. A fraction is `null`, as JavaScript writes what it can't.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut out = String::new();
-        self.write(&mut out);
-        out
+        super::write(self).unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Parsed)
+    }
+}
+
+/// Takes what `serde_json` finds.
+struct Parsed;
+
+impl<'de> Visitor<'de> for Parsed {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
     }
 
-    fn write(&self, out: &mut String) {
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Json::Number(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Json::Fraction)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Json::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::new();
+        // A name is taken as any value is, so that it is borrowed where it can be.
+        while let Some((name, value)) = entries.next_entry()? {
+            let Json::Text(name) = name else {
+                return Err(A::Error::custom("a name is a text"));
+            };
+            fields.push((name, value));
+        }
+        Ok(Json::Object(fields))
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Self::Number(number) => out.push_str(number),
-            Self::Text(value) => text(out, value),
-            Self::Array(values) => {
-                let mut before = '[';
-                for value in values {
-                    out.push(before);
-                    value.write(out);
-                    before = ',';
-                }
-                out.push_str(if before == '[' { "[]" } else { "]" });
-            }
+            Self::Null | Self::Fraction => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::Negative(number) => serializer.serialize_i64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Array(values) => serializer.collect_seq(values),
             Self::Object(fields) => {
-                let mut before = '{';
-                for (name, value) in fields {
-                    out.push(before);
-                    text(out, name);
-                    out.push(':');
-                    value.write(out);
-                    before = ',';
-                }
-                out.push_str(if before == '{' { "{}" } else { "}" });
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
             }
         }
     }
@@ -154,25 +222,25 @@ impl From<bool> for Json<'_> {
 
 impl From<u16> for Json<'_> {
     fn from(number: u16) -> Self {
-        u64::from(number).into()
+        Self::Number(number.into())
     }
 }
 
 impl From<u32> for Json<'_> {
     fn from(number: u32) -> Self {
-        u64::from(number).into()
+        Self::Number(number.into())
     }
 }
 
 impl From<u64> for Json<'_> {
     fn from(number: u64) -> Self {
-        Self::Number(Cow::Owned(number.to_string()))
+        Self::Number(number)
     }
 }
 
 impl From<i64> for Json<'_> {
     fn from(number: i64) -> Self {
-        Self::Number(Cow::Owned(number.to_string()))
+        u64::try_from(number).map_or(Self::Negative(number), Self::Number)
     }
 }
 
