@@ -12,7 +12,6 @@ use worker::{Bucket, Conditional, Date, Env};
 
 use super::kv::{Kv, options};
 use super::request::outgoing;
-
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::MAX_TEXT_BYTES;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
@@ -70,16 +69,11 @@ const BOUND: [&str; 1] = ["EMAIL"];
 /// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
 /// not answer, whoever decides behind it is the only limit.
 pub(super) async fn may_ask(env: &Env, who: String) -> bool {
-    let Ok(limiter) = Reflect::get(env, &"RECOVER_LIMIT".into()) else {
-        return true;
-    };
-    if limiter.is_undefined() {
-        return true;
-    }
+    let limiter = Reflect::get(env, &"RECOVER_LIMIT".into()).unwrap_or_default();
     let arguments = Array::of1(&options("key", &who.into()));
     let outcome = call(&limiter, "limit", &arguments).await;
     let success = outcome.and_then(|outcome| Reflect::get(&outcome, &"success".into()));
-    success.is_ok_and(|success| success != JsValue::FALSE)
+    !success.is_ok_and(|success| success == JsValue::FALSE)
 }
 
 /// Calls a method of a binding, and waits for what it promises.
@@ -96,7 +90,7 @@ pub(super) async fn call(
 
 /// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
 pub(super) fn setting(env: &Env, name: &str) -> Option<String> {
-    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
     }

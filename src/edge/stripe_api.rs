@@ -7,7 +7,6 @@ use serde::Deserialize;
 use worker::{AbortController, Delay, Fetch};
 
 use super::request::outgoing;
-
 use crate::domain::http::percent_encode;
 use crate::domain::id::OrderId;
 use crate::domain::json::{self, Json};
