@@ -16,7 +16,7 @@ use crate::domain::json;
 use crate::domain::mail::{Answer, Mail, Outcome, Request, cloudflare, postmark, resend};
 use crate::domain::settings::{MailProvider, MailSettings};
 use crate::domain::time::Timestamp;
-use crate::flow::ports::{Mailer, Unavailable};
+use crate::flow::ports::{Attempt, Mailer, Unavailable};
 
 /// A provider gets so long to answer, in milliseconds; they usually take less than one second.
 const TIMEOUT_MS: u32 = 15_000;
@@ -31,10 +31,11 @@ pub(super) struct ConfiguredMailer<'a> {
 }
 
 impl Mailer for ConfiguredMailer<'_> {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Attempt {
         let outcome = self.ask(mail, idempotency_key, now).await;
-        // `now` is in whole seconds: the second that has begun counts as well.
-        outcome.after(bindings::now().plus_secs(1).secs_since(now))
+        // The clock counts whole seconds: the one that has begun counts as well.
+        let ended_at = bindings::now().plus_secs(1);
+        Attempt { outcome, ended_at }
     }
 }
 

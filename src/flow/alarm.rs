@@ -6,7 +6,7 @@ use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 
 use super::failure::Failure;
-use super::ports::{AlarmBook, Mailer, Unavailable};
+use super::ports::{AlarmBook, Attempt, Mailer, Unavailable};
 
 /// Takes a cause in. `true` if it is news: then it is logged, and told with the next mail.
 ///
@@ -44,9 +44,9 @@ pub async fn run(
         return Ok(None);
     };
     // 2. The provider.
-    let outcome = mailer.send(&job.mail, &job.idempotency_key, now).await;
+    let Attempt { outcome, ended_at } = mailer.send(&job.mail, &job.idempotency_key, now).await;
     // 3. The end of it.
     let schedule = Schedule::new(settings.mail.speedup);
-    let told = book.update(|alarms| alarms.heard(&outcome, schedule, now))?;
+    let told = book.update(|alarms| alarms.heard(&outcome, schedule, ended_at))?;
     Ok(Some(told))
 }

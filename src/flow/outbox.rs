@@ -11,7 +11,8 @@ use crate::domain::time::Timestamp;
 use super::failure::Failure;
 use super::links::{link_origin, link_url};
 use super::ports::{
-    Addresses, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstones, Unavailable,
+    Addresses, Attempt, KnownAddresses, Mailer, Operator, Randomness, Referee, Tombstones,
+    Unavailable,
 };
 use super::webhook::unexpected;
 
@@ -112,14 +113,15 @@ where
             }
         };
         // 3. The provider.
-        let outcome = self.mailer.send(&mail, &job.idempotency_key, now).await;
+        let Attempt { outcome, ended_at } =
+            self.mailer.send(&mail, &job.idempotency_key, now).await;
         // 4. The end of it.
         let tried = Command::MailTried {
             edition: job.edition,
             outcome: outcome.clone(),
             schedule,
         };
-        self.referee.decide(tried, now)?;
+        self.referee.decide(tried, ended_at)?;
         let (why, refused) = match outcome {
             Outcome::Sent | Outcome::SentBefore => return Ok(()),
             Outcome::Never { why } => return Err(Failure::MailNotSent(why)),

@@ -327,7 +327,16 @@ pub trait Memory {
 pub trait Mailer {
     /// Hands a mail over. The same key is sent once, where the provider knows how to. Unless it was sent or
     /// refused, the provider may have taken it or not.
-    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Outcome;
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Attempt;
+}
+
+/// An attempt at a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When that was known, or later. Every pause is counted from here on: a provider may take its time to say no.
+    pub ended_at: Timestamp,
 }
 
 /// The operator: hears of what only a person can mend.

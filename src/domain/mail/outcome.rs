@@ -88,23 +88,6 @@ impl Answer<'_> {
 }
 
 impl Outcome {
-    /// The outcome, after so many seconds: a pause is counted from the answer on, and there is no other attempt before it,
-    /// however short the order's own pause is.
-    #[must_use]
-    pub fn after(mut self, secs: i64) -> Self {
-        if let Self::Later {
-            retry_after_secs, ..
-        }
-        | Self::Refused {
-            retry_after_secs, ..
-        } = &mut self
-        {
-            let pause = retry_after_secs.get_or_insert(0);
-            *pause = pause.saturating_add(secs.max(0));
-        }
-        self
-    }
-
     /// The network, or a time-out: whether the mail arrived at the provider is unknown.
     #[must_use]
     pub fn no_answer(why: &str) -> Self {
@@ -198,22 +181,6 @@ mod tests {
         assert_eq!(said(Some("soon"), Some("7")), Some(7));
         assert_eq!(said(Some("60"), Some("7")), Some(60));
         assert_eq!(said(None, None), None);
-    }
-
-    #[test]
-    fn a_pause_begins_with_the_answer() {
-        let later = Outcome::Later {
-            why: String::new(),
-            retry_after_secs: Some(60),
-        };
-        let Outcome::Later {
-            retry_after_secs, ..
-        } = later.after(14)
-        else {
-            panic!();
-        };
-        assert_eq!(retry_after_secs, Some(74));
-        assert_eq!(Outcome::Sent.after(14), Outcome::Sent);
     }
 
     #[test]

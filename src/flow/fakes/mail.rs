@@ -7,7 +7,7 @@ use super::{Fault, broken};
 use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::mail::{Mail, Outcome};
 use crate::domain::time::Timestamp;
-use crate::flow::ports::{AlarmBook, Mailer, Operator, Unavailable};
+use crate::flow::ports::{AlarmBook, Attempt, Mailer, Operator, Unavailable};
 
 /// A provider that takes a mail of the same key once, as Resend does.
 #[derive(Default)]
@@ -15,12 +15,23 @@ pub(in crate::flow) struct FakeMailer {
     pub(in crate::flow) sent: RefCell<BTreeMap<String, Mail>>,
     pub(in crate::flow) calls: Cell<u32>,
     pub(in crate::flow) faults: RefCell<VecDeque<Fault>>,
+    /// How long it thinks before it answers.
+    pub(in crate::flow) takes_secs: Cell<i64>,
     /// What it says to everything, sending nothing.
     pub(in crate::flow) answer: RefCell<Option<Outcome>>,
 }
 
 impl Mailer for FakeMailer {
-    async fn send(&self, mail: &Mail, idempotency_key: &str, _now: Timestamp) -> Outcome {
+    async fn send(&self, mail: &Mail, idempotency_key: &str, now: Timestamp) -> Attempt {
+        Attempt {
+            outcome: self.outcome(mail, idempotency_key),
+            ended_at: now.plus_secs(self.takes_secs.get()),
+        }
+    }
+}
+
+impl FakeMailer {
+    fn outcome(&self, mail: &Mail, idempotency_key: &str) -> Outcome {
         self.calls.set(self.calls.get() + 1);
         if let Some(outcome) = &*self.answer.borrow() {
             return outcome.clone();

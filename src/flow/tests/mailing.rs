@@ -171,6 +171,24 @@ fn a_provider_that_refuses_us_is_told_of_and_the_mail_goes_out_once_that_is_mend
     assert_eq!(town.mailer.sent.borrow().len(), 1);
 }
 
+/// The clock of an attempt is the answer's: a refusal that took a while is followed by no shorter pause.
+#[test]
+fn pauses_are_counted_from_the_answer_on() {
+    let later = Outcome::Later {
+        why: "Resend 503".to_owned(),
+        retry_after_secs: Some(600),
+    };
+    for (outcome, pause_secs) in [(refused(), 3_600), (later, 600)] {
+        let town = Town::new();
+        buy(&town).unwrap();
+        town.mailer.takes_secs.set(14);
+        *town.mailer.answer.borrow_mut() = Some(outcome);
+        let _ = ring(&town, None);
+        let due_at = town.orders.only().mail_due_at().unwrap();
+        assert_eq!(due_at.secs_since(town.now()), 14 + pause_secs);
+    }
+}
+
 #[test]
 fn a_provider_that_is_down_for_hours_is_told_of_and_in_the_end_given_up() {
     let town = Town::new();
