@@ -9,7 +9,7 @@ import { sampler } from './downloads.mjs';
 
 const MB = { full: 200, quick: 20 };
 const COUNTS = { full: [0, 10, 1_000], quick: [0, 10, 50] };
-const ROUNDS = { full: 7, quick: 3 };
+const ROUNDS = { full: 15, quick: 3 };
 const ARCHIVE = 'inserted.zip';
 const PUMPS = ['sequential', 'ahead', 'window'];
 
