@@ -1,13 +1,17 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { runtimes } from '../memory/processes.mjs';
 
 const NS = 1e9;
 /** What resets VmHWM, the peak of resident memory: proc(5), /proc/pid/clear_refs. */
 const RESET_PEAK = '5';
 
-/** CPU and memory of the runtimes that this process started. Linux alone. */
+/** CPU and memory of a runtime's processes. Linux alone. */
 export class Meter {
-  #pids = runtimes();
+  #pids;
+
+  /** @param {number[]} pids */
+  constructor(pids) {
+    this.#pids = pids;
+  }
 
   /** Begins: CPU and peak count from here. */
   start() {
