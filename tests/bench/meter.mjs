@@ -26,6 +26,15 @@ export class Meter {
     return { cpuSeconds: this.#cpuSeconds() - this.cpu, peakBytes, grownBytes: peakBytes - this.residentBytes };
   }
 
+  /**
+   * What is resident now, and the most that ever was since the start.
+   * @returns {{ peakBytes: number, programBytes: number, ownBytes: number }} `programBytes`: mapped files, which is the
+   * runtime's program; `ownBytes`: the rest
+   */
+  memory() {
+    return { peakBytes: this.#sum('VmHWM'), programBytes: this.#sum('RssFile'), ownBytes: this.#sum('RssAnon') };
+  }
+
   /** To the nanosecond: the ticks of /proc/pid/stat are 10 ms. A thread that ended takes its time along. */
   #cpuSeconds() {
     const ofThread = (path) => {

@@ -22,13 +22,17 @@ export class Runtime {
 
   /**
    * @param {string} folder
-   * @param {{ archives: string[], variants: string[], counted?: boolean }} what `counted`: ours counts what it does
+   * @param {{ archives: string[], variants: string[], counted?: boolean, product?: boolean, v8Flags?: string[] }} what
+   *   `counted`: ours counts what it does; `product`: ours is there at all
    */
-  static async start(folder, { archives, variants, counted = false }) {
-    const workers = [counted ? counting(archives) : ours(archives)];
+  static async start(folder, { archives, variants, counted = false, product = true, v8Flags = [] }) {
+    const workers = [];
+    if (product) workers.push(counted ? counting(archives) : ours(archives));
     for (const name of variants) workers.push(name === 'rust-zip' ? await rustZip() : await variant(name));
     const runtime = new Runtime();
     const others = runtimes();
+    // Read by Miniflare when it starts workerd.
+    process.env.MINIFLARE_WORKERD_V8_FLAGS = v8Flags.join(' ');
     runtime.#mf = new Miniflare(convertV4MiniflareOptions({
       resourcePersistencePath: folder,
       log: new Log(LogLevel.ERROR),

@@ -91,8 +91,15 @@ export async function rustZip() {
 }
 
 function neighbour(name) {
-  const counters = name === 'raw' && { durableObjects: { COUNTERS: { className: 'Counter', useSQLite: true } } };
-  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, ...counters };
+  const counters = { durableObjects: { COUNTERS: { className: 'Counter', useSQLite: true } } };
+  const bindings = { raw: counters, control: { ...counters, ...controlled() } };
+  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, ...bindings[name] };
+}
+
+/** The control's bindings are the product's, but for its objects. */
+function controlled() {
+  const { kvNamespaces, ratelimits } = ours([]);
+  return { kvNamespaces, ratelimits };
 }
 
 function esModule(folder, main, wasm) {
