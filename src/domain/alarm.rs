@@ -3,13 +3,14 @@
 //! [`Alarms`] is what the object `operator` stores. Causes that arise within a few minutes are told in one mail;
 //! what arises while that is on its way, in the next.
 
+use askama::Template;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::id::hex;
 use crate::domain::mail::{Mail, Outcome, Schedule, cleaned};
 use crate::domain::settings::{MailSettings, Shop};
-use crate::domain::template::{TemplateError, render};
+use crate::domain::template::render;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 
@@ -249,17 +250,14 @@ impl Alarms {
     /// Begins an attempt, if one is due. The next one is set before this one is made. Before the provider forgets its
     /// key, a mail is composed anew, with all that waits by then. Without an operator's
     /// address what waits is forgotten: it is in the log.
-    ///
-    /// # Errors
-    /// The mail can't be rendered.
     pub fn start(
         &mut self,
         shop: &Shop,
         settings: &MailSettings,
         now: Timestamp,
-    ) -> Result<Option<AlarmJob>, TemplateError> {
+    ) -> Option<AlarmJob> {
         if self.due_at.is_none_or(|due_at| now < due_at) {
-            return Ok(None);
+            return None;
         }
         let schedule = Schedule::new(settings.speedup);
         let Some(operator) = &settings.operator else {
@@ -267,7 +265,7 @@ impl Alarms {
             self.unnamed = 0;
             self.mail = None;
             self.due_at = None;
-            return Ok(None);
+            return None;
         };
         let last = self.mail.take();
         let attempts = last.as_ref().map_or(0, |last| last.attempts);
@@ -277,7 +275,7 @@ impl Alarms {
             None => {
                 self.mails = self.mails.saturating_add(1);
                 Sending {
-                    mail: self.compose(shop, settings, operator)?,
+                    mail: self.compose(shop, settings, operator),
                     first_at: now,
                     attempts,
                     tells: self.waiting.len().min(MAX_TOLD),
@@ -292,7 +290,7 @@ impl Alarms {
             idempotency_key: format!("operator/{}/{}", sending.first_at.as_secs(), self.mails),
         };
         self.mail = Some(sending);
-        Ok(Some(job))
+        Some(job)
     }
 
     /// Notes what became of an attempt. Nothing is given up: what was not told waits.
@@ -327,17 +325,12 @@ impl Alarms {
         }
     }
 
-    fn compose(
-        &self,
-        shop: &Shop,
-        settings: &MailSettings,
-        operator: &str,
-    ) -> Result<Mail, TemplateError> {
+    fn compose(&self, shop: &Shop, settings: &MailSettings, operator: &str) -> Mail {
         let causes: Vec<_> = self
             .waiting
             .iter()
             .take(MAX_TOLD)
-            .map(|Waiting { cause, since }| CauseContext {
+            .map(|Waiting { cause, since }| CauseWords {
                 code: cause.code.as_str(),
                 meaning: cause.code.in_words(),
                 subject: &cause.subject,
@@ -345,37 +338,64 @@ impl Alarms {
                 since: since.minute(),
             })
             .collect();
-        let context = Context {
+        let mail = Words {
             shop: &shop.name,
             causes,
             unnamed: self.unnamed,
         };
-        Ok(Mail {
+        Mail {
             from: settings.from.clone(),
             reply_to: settings.reply_to.clone(),
             to: operator.to_owned(),
-            subject: text::clean_line(&render("mail/alarm-subject.txt", &context)?),
-            text: render("mail/alarm.txt", &context)?,
-            html: render("mail/alarm.html", &context)?,
+            subject: text::clean_line(&render(&AlarmSubject { mail: &mail })),
+            text: render(&AlarmText { mail: &mail }),
+            html: render(&AlarmHtml { mail: &mail }),
             links: Vec::new(),
-        })
+        }
     }
 }
 
-#[derive(Serialize)]
-struct Context<'a> {
+struct Words<'a> {
     shop: &'a str,
-    causes: Vec<CauseContext<'a>>,
+    causes: Vec<CauseWords<'a>>,
     unnamed: u32,
 }
 
-#[derive(Serialize)]
-struct CauseContext<'a> {
+struct CauseWords<'a> {
     code: &'static str,
     meaning: &'static str,
     subject: &'a str,
     detail: &'a str,
     since: String,
+}
+
+impl Words<'_> {
+    fn first(&self) -> &'static str {
+        self.causes.first().map_or("", |cause| cause.code)
+    }
+
+    /// How many there are beside the first.
+    fn more(&self) -> usize {
+        (self.causes.len() + self.unnamed as usize).saturating_sub(1)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail/alarm-subject.txt")]
+struct AlarmSubject<'a> {
+    mail: &'a Words<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/alarm.txt")]
+struct AlarmText<'a> {
+    mail: &'a Words<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/alarm.html")]
+struct AlarmHtml<'a> {
+    mail: &'a Words<'a>,
 }
 
 #[cfg(test)]

@@ -184,11 +184,13 @@ fn parse_key(part: &str) -> Result<SigningKey, String> {
 
 /// Fewer than eight different bytes in 32: random keys have that once in 10^40.
 fn is_monotonous(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .collect::<std::collections::BTreeSet<_>>()
-        .len()
-        < 8
+    let mut different = Vec::new();
+    for byte in bytes {
+        if !different.contains(byte) {
+            different.push(*byte);
+        }
+    }
+    different.len() < 8
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod alarm;
 pub mod copy;
 pub mod http;
 pub mod id;
+pub mod json;
 pub mod jwt;
 pub mod keys;
 pub mod mail;

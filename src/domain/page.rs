@@ -1,55 +1,31 @@
 //! Pages: HTML with one style sheet in it, and the policy that allows just that one.
 
+use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::order::LinkView;
 use super::settings::{Product, Shop};
-use super::template::{TemplateError, render};
+use super::template::render;
 
-const STYLE: &str = include_str!("../../templates/pages/style.css");
+/// The style sheet, which stands in every page.
+pub(crate) const STYLE: &str = include_str!("../../templates/pages/style.css");
 
-#[derive(Serialize)]
-struct Context<'a, T> {
-    shop: &'a Shop,
-    style: &'a str,
-    #[serde(flatten)]
-    page: T,
-}
-
-#[derive(Serialize)]
+#[derive(Template)]
+#[template(path = "pages/download.html")]
 struct DownloadPage<'a> {
-    product: &'a str,
-    version: &'a str,
+    shop: &'a Shop,
+    product: &'a Product,
     licensee: &'a str,
-    filename: &'a str,
     size: Option<String>,
     expires: String,
     token: &'a str,
     begun: bool,
 }
 
-/// Renders a page by the name of its template.
-///
-/// # Errors
-/// The template asks for what `page` does not have.
-pub fn page(name: &str, shop: &Shop, page: impl Serialize) -> Result<String, TemplateError> {
-    render(
-        name,
-        Context {
-            shop,
-            style: STYLE,
-            page,
-        },
-    )
-}
-
 /// The page with the button. `begun`: this browser pressed it before.
-///
-/// # Errors
-/// As [`page`].
+#[must_use]
 pub fn download_page(
     shop: &Shop,
     product: &Product,
@@ -57,18 +33,42 @@ pub fn download_page(
     token: &str,
     size_bytes: Option<u64>,
     begun: bool,
-) -> Result<String, TemplateError> {
-    let context = DownloadPage {
-        product: &product.name,
-        version: &product.version,
+) -> String {
+    render(&DownloadPage {
+        shop,
+        product,
         licensee: link.buyer.licensee(),
-        filename: &product.filename,
         size: size_bytes.map(readable_size),
         expires: link.expires_at.minute(),
         token,
         begun,
-    };
-    page("pages/download.html", shop, context)
+    })
+}
+
+#[derive(Template)]
+#[template(path = "pages/renewed.html")]
+struct RenewedPage<'a> {
+    shop: &'a Shop,
+    to: &'a str,
+}
+
+/// The page that says where another link goes.
+#[must_use]
+pub fn renewed_page(shop: &Shop, to: &str) -> String {
+    render(&RenewedPage { shop, to })
+}
+
+#[derive(Template)]
+#[template(path = "pages/recover.html")]
+struct RecoverPage<'a> {
+    shop: &'a Shop,
+    asked: bool,
+}
+
+/// The page with the form for an address; `asked`: it was sent, and this is the answer.
+#[must_use]
+pub fn recover_page(shop: &Shop, asked: bool) -> String {
+    render(&RecoverPage { shop, asked })
 }
 
 /// The Content-Security-Policy of every page: its own style sheet, its own forms, the shop's logo, nothing else
@@ -98,6 +98,7 @@ pub fn readable_size(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::domain::order::fixtures;
+    use crate::domain::problem::Problem;
 
     #[test]
     fn the_page_says_whose_copy_of_what_until_when() {
@@ -108,8 +109,7 @@ mod tests {
             "a.b.c",
             Some(12_345_678),
             false,
-        )
-        .unwrap();
+        );
         for part in [
             "Demo Product",
             "1.0.0",
@@ -133,8 +133,7 @@ mod tests {
             "t",
             None,
             true,
-        )
-        .unwrap();
+        );
         for loads in [
             "<script", "src=", "<link", "@import", "url(", "http:", "https:",
         ] {
@@ -153,14 +152,13 @@ mod tests {
             "\"><x",
             None,
             false,
-        )
-        .unwrap();
+        );
         assert!(!html.contains("<b>") && !html.contains("\"><x"), "{html}");
     }
 
     #[test]
     fn the_policy_allows_the_style_sheet_that_is_in_the_page() {
-        let html = page("pages/problem.html", &fixtures::shop(), Words::default()).unwrap();
+        let html = Problem::new(404, "c", "t", "d").page(&fixtures::shop(), "r", None);
         let style = html
             .split("<style>")
             .nth(1)
@@ -168,16 +166,6 @@ mod tests {
             .unwrap();
         let digest = STANDARD.encode(Sha256::digest(style.as_bytes()));
         assert!(content_security_policy().contains(&format!("'sha256-{digest}'")));
-    }
-
-    #[derive(Default, Serialize)]
-    struct Words {
-        title: &'static str,
-        detail: &'static str,
-        next: Option<&'static str>,
-        reference: Option<&'static str>,
-        offer: Option<&'static str>,
-        token: Option<&'static str>,
     }
 
     #[test]

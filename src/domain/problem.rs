@@ -1,6 +1,11 @@
 //! What went wrong, as we tell it: to machines by RFC 9457, to people by a page.
 
+use askama::Template;
 use serde::Serialize;
+
+use super::json;
+use super::settings::Shop;
+use super::template::render;
 
 /// A problem, in words for whoever met it. Nothing internal is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +27,7 @@ pub struct Problem {
 }
 
 /// What somebody who met a problem can do about it, by a button.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// Look at the link again.
     LookAgain,
@@ -33,6 +37,15 @@ pub enum Offer {
     Replace,
     /// Have the mail sent again, by the address.
     Recover,
+}
+
+#[derive(Template)]
+#[template(path = "pages/problem.html")]
+struct ProblemPage<'a> {
+    shop: &'a Shop,
+    problem: &'a Problem,
+    reference: &'a str,
+    token: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +100,17 @@ impl Problem {
         self
     }
 
+    /// The page. `reference` is what the log knows it by; `token` is that of the link that was asked for, for the buttons.
+    #[must_use]
+    pub fn page(&self, shop: &Shop, reference: &str, token: Option<&str>) -> String {
+        render(&ProblemPage {
+            shop,
+            problem: self,
+            reference,
+            token: token.filter(|token| !token.is_empty()),
+        })
+    }
+
     /// The body of an `application/problem+json` answer (RFC 9457 §3). Its type is `about:blank`: the
     /// status says the kind, `code` says the case.
     #[must_use]
@@ -99,7 +123,7 @@ impl Problem {
             code: self.code,
             next: self.next.as_deref(),
         };
-        serde_json::to_string(&body).unwrap_or_default()
+        json::write(&body).unwrap_or_default()
     }
 }
 

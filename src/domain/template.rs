@@ -1,14 +1,11 @@
-//! Templates: what people read, with the blanks filled in. Unknown variables are errors.
+//! Templates: what people read, with the blanks filled in.
+//!
+//! Pages and mails are ours: [`askama`] compiles them in, so a blank that nothing fills does not build. LICENSE.txt,
+//! README.txt and `MAIL_SUBJECT` may be the operator's, and are read as the Worker runs: [`render_text`].
 
-use std::path::Path;
-use std::sync::LazyLock;
+use askama::Template;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use serde::Serialize;
-
-/// A template that can't be rendered: where, and what is wrong, for the operator. Never a buyer's data.
+/// A text that can't be rendered: where, and what is wrong, for the operator. Never a buyer's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError(pub String);
 
@@ -18,264 +15,394 @@ impl std::fmt::Display for TemplateError {
     }
 }
 
-/// The templates that come with the service: the name says how it is escaped.
-const BUILT_IN: &[(&str, &str)] = &[
-    (
-        "mail/alarm.html",
-        include_str!("../../templates/mail/alarm.html"),
-    ),
-    (
-        "mail/alarm.txt",
-        include_str!("../../templates/mail/alarm.txt"),
-    ),
-    (
-        "mail/alarm-subject.txt",
-        include_str!("../../templates/mail/alarm-subject.txt"),
-    ),
-    (
-        "mail/links.html",
-        include_str!("../../templates/mail/links.html"),
-    ),
-    (
-        "mail/links.txt",
-        include_str!("../../templates/mail/links.txt"),
-    ),
-    (
-        "mail/subject.txt",
-        include_str!("../../templates/mail/subject.txt"),
-    ),
-    (
-        "pages/base.html",
-        include_str!("../../templates/pages/base.html"),
-    ),
-    (
-        "pages/download.html",
-        include_str!("../../templates/pages/download.html"),
-    ),
-    (
-        "pages/health.html",
-        include_str!("../../templates/pages/health.html"),
-    ),
-    (
-        "pages/outbox.html",
-        include_str!("../../templates/pages/outbox.html"),
-    ),
-    (
-        "pages/problem.html",
-        include_str!("../../templates/pages/problem.html"),
-    ),
-    (
-        "pages/recover.html",
-        include_str!("../../templates/pages/recover.html"),
-    ),
-    (
-        "pages/renewed.html",
-        include_str!("../../templates/pages/renewed.html"),
-    ),
-    (
-        "pages/pending.html",
-        include_str!("../../templates/pages/pending.html"),
-    ),
-    (
-        "pages/success.html",
-        include_str!("../../templates/pages/success.html"),
-    ),
-    (
-        "pages/storefront.html",
-        include_str!("../../templates/pages/storefront.html"),
-    ),
-];
-
-/// Made once: to parse all of them takes longer than to render one.
-static OURS: LazyLock<Result<Environment<'static>, TemplateError>> = LazyLock::new(|| {
-    let mut environment = strict().map_err(|error| in_words("templates", &error))?;
-    for (name, source) in BUILT_IN {
-        environment
-            .add_template(name, source)
-            .map_err(|error| in_words(name, &error))?;
-    }
-    Ok(environment)
-});
-
-/// Without any of our templates: an operator's text includes nothing.
-static BARE: LazyLock<Result<Environment<'static>, TemplateError>> =
-    LazyLock::new(|| strict().map_err(|error| in_words("texts", &error)));
-
-/// Renders one of the templates that come with the service. HTML is escaped, text is not.
-///
-/// # Errors
-/// The template asks for what `context` does not have.
-pub fn render(name: &str, context: impl Serialize) -> Result<String, TemplateError> {
-    let environment = OURS.as_ref().map_err(Clone::clone)?;
-    let template = environment
-        .get_template(name)
-        .map_err(|error| in_words(name, &error))?;
-    template
-        .render(Serde(context))
-        .map_err(|error| in_words(name, &error))
+/// Renders a page or a mail of ours. In files that end in `.html` all is escaped, in text nothing is.
+#[must_use]
+pub fn render(template: &impl Template) -> String {
+    let mut text = String::new();
+    // Only what it writes to can fail, and a String takes all.
+    let _ = template.render_into(&mut text);
+    // The last line break of a file is not part of its template.
+    text.push('\n');
+    text
 }
 
-/// Renders a text that the operator may have written. Nothing else can be included from it.
+/// What stands for a name in a text.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// Words. None at all count as no.
+    Text(&'a str),
+    /// Yes or no.
+    Flag(bool),
+}
+
+impl<'a> Value<'a> {
+    fn shown(self) -> &'a str {
+        match self {
+            Self::Text(text) => text,
+            Self::Flag(true) => "True",
+            Self::Flag(false) => "False",
+        }
+    }
+
+    fn holds(self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::Flag(flag) => flag,
+        }
+    }
+}
+
+/// Renders a text that the operator may have written, in a small part of Jinja's language: [`ALLOWED`]. There is
+/// nothing in it that repeats, so its work is bounded by its length.
+///
+/// White space is as with `trim_blocks`, `lstrip_blocks` and `keep_trailing_newline`: a tag or comment that stands alone in
+/// its line leaves no line behind.
+/// <https://jinja.palletsprojects.com/en/stable/templates/#whitespace-control>
 ///
 /// # Errors
-/// The template does not parse, or asks for what `context` does not have.
+/// It is none, or names what `variables` has not, even where that is not reached: so whether a text is good does not
+/// depend on whom it is rendered for. Each such name is told of, with the line where it stands first.
 pub fn render_text(
     name: &str,
     source: &str,
-    context: impl Serialize,
+    variables: &[(&'static str, Value<'_>)],
 ) -> Result<String, TemplateError> {
-    let environment = BARE.as_ref().map_err(Clone::clone)?;
-    environment
-        .render_named_str(name, source, Serde(context))
-        .map_err(|error| in_words(name, &error))
-}
-
-/// Whether a text names nothing but `known` variables, even where no sample of a buyer leads to. All others are
-/// named, each with its line.
-///
-/// # Errors
-/// The template does not parse, or names another variable.
-pub fn check_variables(name: &str, source: &str, known: &[String]) -> Result<(), TemplateError> {
-    let environment = strict().map_err(|error| in_words(name, &error))?;
-    let template = environment
-        .template_from_named_str(name, source)
-        .map_err(|error| in_words(name, &error))?;
-    let mut unknown: Vec<(usize, String)> = template
-        .undeclared_variables(false)
-        .into_iter()
-        .filter(|variable| !known.contains(variable))
-        .filter(|variable| environment.globals().all(|(global, _)| global != variable))
-        .map(|variable| (line_of(source, &variable), variable))
-        .collect();
-    unknown.sort();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let places: Vec<String> = unknown
-        .iter()
-        .map(|(line, variable)| format!("line {line}: there is no variable `{variable}`"))
-        .collect();
-    Err(TemplateError(format!(
-        "template {name}, {}; there are {}",
-        places.join(", "),
-        known.join(", ")
-    )))
-}
-
-/// The line of the first tag that names the variable.
-fn line_of(source: &str, variable: &str) -> usize {
-    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
-    let mut line = 1;
-    let mut within_tag = false;
-    for piece in source.split_inclusive(['{', '}', '\n']) {
-        if within_tag
-            && piece
-                .split(|c| !part_of_name(c))
-                .any(|word| word == variable)
-        {
-            return line;
+    let mut text = Text {
+        source,
+        at: 0,
+        tag_at: 0,
+        variables,
+        rendered: String::new(),
+        open: Vec::new(),
+        unknown: Vec::new(),
+    };
+    let place = |at: usize| {
+        let before = source.get(..at).unwrap_or_default();
+        format!("line {}: ", before.matches('\n').count() + 1)
+    };
+    let wrong = match text.run() {
+        Ok(()) if text.unknown.is_empty() => return Ok(text.rendered),
+        Ok(()) => {
+            let unknown = text.unknown.iter();
+            let unknown = unknown.map(|(at, name)| place(*at) + "there is no variable `" + name);
+            let known: Vec<_> = variables.iter().map(|(name, _)| *name).collect();
+            unknown.collect::<Vec<_>>().join("`, ") + "`; there are " + &known.join(", ")
         }
-        within_tag = piece.ends_with('{') || (within_tag && !piece.ends_with('}'));
-        line += usize::from(piece.ends_with('\n'));
-    }
-    line
+        Err(Fault { at, what }) => place(at) + &what + "; allowed are " + ALLOWED,
+    };
+    Err(TemplateError(format!("template {name}, {wrong}")))
 }
 
-fn strict<'source>() -> Result<Environment<'source>, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .keep_trailing_newline(true)
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()?;
-    environment.set_syntax(syntax);
-    environment.set_auto_escape_callback(|name| {
-        if Path::new(name).extension() == Some("html".as_ref()) {
-            AutoEscape::Html
-        } else {
-            AutoEscape::None
+/// The whole language of a text. A minus within a tag's brackets takes away the white space on that side, and a plus leaves
+/// it all, as in Jinja.
+pub const ALLOWED: &str = "`{{ name }}`, `{{ \"words\" }}`, `{{ name if other else \"words\" }}`, \
+    `{% if name %}`, `{% if not name %}`, `{% elif name %}`, `{% else %}`, `{% endif %}`, `{# comment #}`";
+
+/// So many unknown variables are told of: an error stays readable.
+const MAX_UNKNOWN: usize = 50;
+
+struct Text<'a> {
+    source: &'a str,
+    /// How far it is read.
+    at: usize,
+    /// Where the tag begins that is read.
+    tag_at: usize,
+    variables: &'a [(&'static str, Value<'a>)],
+    rendered: String,
+    /// The `{% if %}` around what is read.
+    open: Vec<Open>,
+    unknown: Vec<(usize, &'a str)>,
+}
+
+/// An `{% if %}` without its `{% endif %}` yet.
+struct Open {
+    at: usize,
+    branch: Branch,
+    /// Whether this branch is the last.
+    last: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Branch {
+    /// Neither this one nor one before it.
+    NotYet,
+    /// This one is shown.
+    Shown,
+    /// One before it was, or what stands around it is not.
+    Over,
+}
+
+/// What is wrong, and where.
+struct Fault {
+    at: usize,
+    what: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    Output,
+    Block,
+    Comment,
+}
+
+impl<'a> Text<'a> {
+    fn run(&mut self) -> Result<(), Fault> {
+        while let Some((length, tag)) = first_tag(self.rest()) {
+            self.tag_at = self.at + length;
+            let before = self.rest().get(..length).unwrap_or_default();
+            let begins_line = self.begins_line();
+            self.at = self.tag_at + 2;
+            let before = if self.takes("-") {
+                before.trim_end()
+            } else if self.takes("+") || tag == Tag::Output || !begins_line {
+                before
+            } else {
+                before.trim_end_matches(BLANKS)
+            };
+            self.show(before);
+            match tag {
+                Tag::Output => self.output()?,
+                Tag::Block => self.block()?,
+                Tag::Comment => self.comment()?,
+            }
         }
-    });
-    // An endless loop in an operator's text would take the isolate, and other people's downloads, with it.
-    environment.set_fuel(Some(FUEL));
-    Ok(environment)
+        self.show(self.rest());
+        match self.open.last() {
+            Some(open) => Err(fault(open.at, "this `{% if %}` has no `{% endif %}`")),
+            None => Ok(()),
+        }
+    }
+
+    fn output(&mut self) -> Result<(), Fault> {
+        let mut value = self.value()?;
+        if self.takes_word("if") {
+            let holds = self.condition()?;
+            let mut other = "";
+            if self.takes_word("else") {
+                other = self.value()?;
+            }
+            value = if holds { value } else { other };
+        }
+        self.show(value);
+        self.close(Tag::Output)
+    }
+
+    fn block(&mut self) -> Result<(), Fault> {
+        let (at, word) = self.word();
+        match word {
+            "if" => {
+                let holds = self.condition()?;
+                let branch = match self.is_shown() {
+                    true if holds => Branch::Shown,
+                    true => Branch::NotYet,
+                    false => Branch::Over,
+                };
+                self.open.push(Open {
+                    at: self.tag_at,
+                    branch,
+                    last: false,
+                });
+            }
+            "elif" => {
+                let holds = self.condition()?;
+                self.branch(holds, false)?;
+            }
+            "else" => self.branch(true, true)?,
+            "endif" => {
+                if self.open.pop().is_none() {
+                    return Err(self.homeless());
+                }
+            }
+            _ => return Err(self.unexpected(at)),
+        }
+        self.close(Tag::Block)
+    }
+
+    /// Another branch of the innermost `{% if %}`.
+    fn branch(&mut self, holds: bool, last: bool) -> Result<(), Fault> {
+        let Some(open) = self.open.last_mut().filter(|open| !open.last) else {
+            return Err(self.homeless());
+        };
+        open.last = last;
+        open.branch = match open.branch {
+            Branch::NotYet if holds => Branch::Shown,
+            Branch::NotYet => Branch::NotYet,
+            Branch::Shown | Branch::Over => Branch::Over,
+        };
+        Ok(())
+    }
+
+    fn comment(&mut self) -> Result<(), Fault> {
+        let end = self.rest().split_once("#}");
+        let (comment, _) = end.ok_or_else(|| fault(self.tag_at, "this comment has no end"))?;
+        let sign = comment.ends_with(['-', '+']);
+        self.at += comment.len() - usize::from(sign);
+        self.close(Tag::Comment)
+    }
+
+    /// A variable, or words in quotes.
+    fn value(&mut self) -> Result<&'a str, Fault> {
+        self.skip_space();
+        match self.takes_quote() {
+            Some(quote) => self.words(quote),
+            None => Ok(self.variable()?.shown()),
+        }
+    }
+
+    /// Up to the next `quote`. There are no escapes: who needs one quote takes the other around it.
+    fn words(&mut self, quote: char) -> Result<&'a str, Fault> {
+        let end = self.rest().split_once(quote);
+        let (words, _) =
+            end.ok_or_else(|| fault(self.at, "these words have no quote at their end"))?;
+        self.at += words.len() + 1;
+        Ok(words)
+    }
+
+    fn condition(&mut self) -> Result<bool, Fault> {
+        let negated = self.takes_word("not");
+        Ok(self.variable()?.holds() != negated)
+    }
+
+    fn variable(&mut self) -> Result<Value<'a>, Fault> {
+        let (at, word) = self.word();
+        if word.is_empty() {
+            return Err(self.unexpected(at));
+        }
+        let mut variables = self.variables.iter();
+        if let Some((_, value)) = variables.find(|(name, _)| *name == word) {
+            return Ok(*value);
+        }
+        let is_new = self.unknown.iter().all(|(_, name)| *name != word);
+        if is_new && self.unknown.len() < MAX_UNKNOWN {
+            self.unknown.push((at, word));
+        }
+        Ok(Value::Flag(false))
+    }
+
+    /// The end of a tag, and the white space after it that goes along with it.
+    fn close(&mut self, tag: Tag) -> Result<(), Fault> {
+        self.skip_space();
+        let at = self.at;
+        let trims = self.takes("-");
+        let keeps = !trims && self.takes("+");
+        let end = match tag {
+            Tag::Output => "}}",
+            Tag::Block => "%}",
+            Tag::Comment => "#}",
+        };
+        if !self.takes(end) {
+            return Err(self.unexpected(at));
+        }
+        if trims {
+            self.skip_space();
+        } else if !keeps && tag != Tag::Output {
+            self.takes("\r");
+            self.takes("\n");
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, text: &str) {
+        if self.is_shown() {
+            self.rendered.push_str(text);
+        }
+    }
+
+    fn is_shown(&self) -> bool {
+        self.open
+            .last()
+            .is_none_or(|open| open.branch == Branch::Shown)
+    }
+
+    /// Whether nothing but blanks stands before the tag in its line.
+    fn begins_line(&self) -> bool {
+        let before = self.source.get(..self.tag_at).unwrap_or_default();
+        let before = before.trim_end_matches(BLANKS);
+        before.is_empty() || before.ends_with('\n')
+    }
+
+    fn rest(&self) -> &'a str {
+        self.source.get(self.at..).unwrap_or_default()
+    }
+
+    fn takes(&mut self, what: &str) -> bool {
+        let is_there = self.rest().starts_with(what);
+        self.at += if is_there { what.len() } else { 0 };
+        is_there
+    }
+
+    fn takes_quote(&mut self) -> Option<char> {
+        ['"', '\'']
+            .into_iter()
+            .find(|quote| self.takes(quote.encode_utf8(&mut [0; 4])))
+    }
+
+    fn takes_word(&mut self, wanted: &str) -> bool {
+        let before = self.at;
+        let is_there = self.word().1 == wanted;
+        if !is_there {
+            self.at = before;
+        }
+        is_there
+    }
+
+    /// A word, and where it begins. It is empty where there is none.
+    fn word(&mut self) -> (usize, &'a str) {
+        self.skip_space();
+        let (at, rest) = (self.at, self.rest());
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let word = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+        self.at += word.len();
+        (at, word)
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    /// Something that can't stand where it does.
+    fn unexpected(&self, at: usize) -> Fault {
+        let rest = self.source.get(at..).unwrap_or_default();
+        let Some(word) = rest.split_whitespace().next() else {
+            return fault(self.tag_at, "this tag has no end");
+        };
+        let word: String = word.chars().take(MAX_SHOWN_CHARS).collect();
+        fault(self.tag_at, &format!("`{word}` can't stand in this tag"))
+    }
+
+    fn homeless(&self) -> Fault {
+        fault(
+            self.tag_at,
+            "there is no `{% if %}` that this tag belongs to",
+        )
+    }
 }
 
-/// Steps that a template may take. The longest of ours takes fewer than 2,000.
-const FUEL: u64 = 100_000;
+/// Indentation.
+const BLANKS: [char; 2] = [' ', '\t'];
 
-fn in_words(name: &str, error: &minijinja::Error) -> TemplateError {
-    let line = error
-        .line()
-        .map(|line| format!(", line {line}"))
-        .unwrap_or_default();
-    let detail = error
-        .detail()
-        .map(|detail| format!(": {detail}"))
-        .unwrap_or_default();
-    TemplateError(format!("template {name}{line}: {}{detail}", error.kind()))
+/// An error shows so much of what is wrong.
+const MAX_SHOWN_CHARS: usize = 20;
+
+fn first_tag(text: &str) -> Option<(usize, Tag)> {
+    text.match_indices('{').find_map(|(at, _)| {
+        let tag = match text.as_bytes().get(at + 1)? {
+            b'{' => Tag::Output,
+            b'%' => Tag::Block,
+            b'#' => Tag::Comment,
+            _ => return None,
+        };
+        Some((at, tag))
+    })
+}
+
+fn fault(at: usize, what: &str) -> Fault {
+    Fault {
+        at,
+        what: what.to_owned(),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn unknown_variables_name_the_template_and_the_line() {
-        let error = render_text(
-            "LICENSE.txt",
-            "Hello\n{{ nmae }}\n",
-            json!({ "name": "Ada" }),
-        )
-        .unwrap_err();
-        assert!(
-            error.0.starts_with("template LICENSE.txt, line 2:"),
-            "{error}"
-        );
-        assert!(render_text("LICENSE.txt", "{% if %}", json!({})).is_err());
-        assert!(render_text("LICENSE.txt", "{% include 'mail/links.txt' %}", json!({})).is_err());
-    }
-
-    #[test]
-    fn all_unknown_variables_are_named_with_their_lines() {
-        let known = ["name".to_owned(), "email".to_owned()];
-        let source = "nmae\n{{ name }} {% if false %}\n{{ nmae }}{{\n  maiil }}{% endif %}\n";
-        let error = check_variables("LICENSE.txt", source, &known).unwrap_err();
-        assert_eq!(
-            error.0,
-            "template LICENSE.txt, line 3: there is no variable `nmae`, \
-             line 4: there is no variable `maiil`; there are name, email"
-        );
-        let fine = "{% for n in range(2) %}{{ loop.index }}{% endfor %}{% set a = name %}{{ a }}";
-        assert_eq!(check_variables("LICENSE.txt", fine, &known), Ok(()));
-        assert!(check_variables("LICENSE.txt", "{% if %}", &known).is_err());
-    }
-
-    #[test]
-    fn texts_are_not_escaped_and_keep_their_last_line() {
-        let text = render_text(
-            "README.txt",
-            "Hi {{ name }}\n",
-            json!({ "name": "O'Brien & <Söhne>" }),
-        )
-        .unwrap();
-        assert_eq!(text, "Hi O'Brien & <Söhne>\n");
-    }
-
-    #[test]
-    fn an_endless_template_ends() {
-        let endless =
-            "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
-        assert!(render_text("README.txt", endless, json!({})).is_err());
-    }
-
-    #[test]
-    fn all_built_in_templates_parse() {
-        let mut environment = strict().unwrap();
-        for (name, source) in BUILT_IN {
-            environment.add_template(name, source).unwrap();
-        }
-    }
-}
+mod tests;

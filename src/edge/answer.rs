@@ -2,8 +2,8 @@
 
 use worker::{Headers, Response, ResponseBuilder, Result};
 
-use crate::domain::page::{content_security_policy, page};
-use crate::domain::problem::Problem;
+use crate::domain::json::{self, Json};
+use crate::domain::page::content_security_policy;
 use crate::domain::settings::{Environment, Shop};
 use crate::flow::failure::Failure;
 
@@ -20,8 +20,8 @@ pub(super) struct Asked {
 }
 
 /// One line of the log: a JSON object, which Workers Logs indexes by its fields.
-pub(super) fn log_line(line: &serde_json::Value) {
-    worker::console_log!("{line}");
+pub(super) fn log_line(fields: Vec<(&'static str, Json<'_>)>) {
+    worker::console_log!("{}", Json::object(fields).to_json());
 }
 
 /// A page.
@@ -46,14 +46,24 @@ pub(super) fn html_with_policy(
     )
 }
 
-/// JSON.
+/// JSON, of one of our types.
 pub(super) fn json(asked: &Asked, status: u16, body: &impl serde::Serialize) -> Result<Response> {
-    typed(
-        headers(asked)?,
-        "application/json",
-        status,
-        serde_json::to_vec(body)?,
-    )
+    json_text(asked, status, json_of(body)?)
+}
+
+/// JSON that is text already.
+pub(super) fn json_text(asked: &Asked, status: u16, body: String) -> Result<Response> {
+    let headers = headers(asked)?;
+    typed(headers, "application/json", status, body.into_bytes())
+}
+
+/// What an object answers to us.
+pub(super) fn to_ourselves(body: &impl serde::Serialize) -> Result<Response> {
+    Response::ok(json_of(body)?)
+}
+
+fn json_of(body: &impl serde::Serialize) -> Result<String> {
+    json::write(body).map_err(|error| worker::Error::RustError(error.to_string()))
 }
 
 /// A picture. Whoever opens it by itself gets nothing but the picture: an SVG may hold scripts.
@@ -82,7 +92,8 @@ pub(super) fn see_other(asked: &Asked, location: &str) -> Result<Response> {
 pub(super) fn failed(asked: &Asked, failure: &Failure, token: Option<&str>) -> Result<Response> {
     let problem = failure.problem();
     let response = if asked.wants_page {
-        html(asked, problem.status, &problem_page(asked, &problem, token))?
+        let page = problem.page(&asked.shop, &asked.id, token);
+        html(asked, problem.status, &page)?
     } else {
         typed(
             headers(asked)?,
@@ -122,13 +133,4 @@ fn typed(headers: Headers, content_type: &str, status: u16, body: Vec<u8>) -> Re
         .with_status(status)
         .with_headers(headers)
         .fixed(body))
-}
-
-fn problem_page(asked: &Asked, problem: &Problem, token: Option<&str>) -> String {
-    let context = serde_json::json!({
-        "title": problem.title, "detail": problem.detail, "next": problem.next, "reference": asked.id,
-        "offer": problem.offer, "token": token,
-    });
-    // Its own template is built in and tested; should it fail all the same, the words are what matters.
-    page("pages/problem.html", &asked.shop, context).unwrap_or_else(|_| problem.detail.clone())
 }

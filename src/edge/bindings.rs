@@ -4,12 +4,19 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use wasm_bindgen::JsValue;
-use worker::{Bucket, Conditional, Date, Env, KvStore, Method, Request, RequestInit};
+use js_sys::{Array, Function, Promise, Reflect};
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Bucket, Conditional, Date, Env};
+
+use super::kv::{Kv, options};
+use super::request::outgoing;
 
 use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::copy::MAX_TEXT_BYTES;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::json::{self, JsonError};
 use crate::domain::order::{Command, Reply, Tombstone};
 use crate::domain::settings::{Settings, SettingsErrors};
 use crate::domain::time::Timestamp;
@@ -21,7 +28,7 @@ use crate::flow::ports::{
 /// KV's shortest time for which a location may keep what it read, in seconds:
 /// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>. A link's end is
 /// to be seen soon.
-const KV_CACHE_SECS: u64 = 30;
+const KV_CACHE_SECS: u32 = 30;
 
 /// A buyer waits for KV so long: a hot read takes a few milliseconds, a cold one some hundred.
 const KV_PATIENCE: std::time::Duration = std::time::Duration::from_millis(800);
@@ -63,13 +70,28 @@ const BOUND: [&str; 1] = ["EMAIL"];
 /// Whether somebody may ask so often. Inexact, and by location: a damper. Where there is no such binding, or it does
 /// not answer, whoever decides behind it is the only limit.
 pub(super) async fn may_ask(env: &Env, who: String) -> bool {
-    let Ok(limiter) = env.rate_limiter("RECOVER_LIMIT") else {
+    let Ok(limiter) = Reflect::get(env, &"RECOVER_LIMIT".into()) else {
         return true;
     };
-    limiter
-        .limit(who)
-        .await
-        .map_or(true, |outcome| outcome.success)
+    if limiter.is_undefined() {
+        return true;
+    }
+    let arguments = Array::of1(&options("key", &who.into()));
+    let outcome = call(&limiter, "limit", &arguments).await;
+    let success = outcome.and_then(|outcome| Reflect::get(&outcome, &"success".into()));
+    success.is_ok_and(|success| success != JsValue::FALSE)
+}
+
+/// Calls a method of a binding, and waits for what it promises.
+pub(super) async fn call(
+    binding: &JsValue,
+    method: &str,
+    arguments: &Array,
+) -> Result<JsValue, JsValue> {
+    let method: Function = Reflect::get(binding, &method.into())?.dyn_into()?;
+    // Not `method.call(…)`: a binding's method takes any name for one of the other side's, `call` as well.
+    let promise = Reflect::apply(&method, binding, arguments)?;
+    JsFuture::from(Promise::resolve(&promise)).await
 }
 
 /// One variable or secret, as text: what is no string in wrangler.toml comes as its JSON.
@@ -94,10 +116,12 @@ impl OrderObjects<'_> {
     /// Posts to an order's object, and reads its JSON answer.
     pub(super) async fn post(&self, name: &str, path: &str, body: &str) -> worker::Result<String> {
         let stub = self.0.durable_object("ORDERS")?.get_by_name(name)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_body(Some(JsValue::from_str(body)));
-        let request = Request::new_with_init(&format!("https://order{path}"), &init)?;
+        let request = outgoing(
+            &format!("https://order{path}"),
+            "POST",
+            &[],
+            Some(&body.into()),
+        )?;
         let mut response = stub.fetch_with_request(request).await?;
         if response.status_code() != 200 {
             return Err(worker::Error::RustError(format!(
@@ -111,13 +135,12 @@ impl OrderObjects<'_> {
 
 impl Orders for OrderObjects<'_> {
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
-        let body =
-            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let body = json::write(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(order.as_str(), "/", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+        json::read(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -127,13 +150,12 @@ impl Addresses for OrderObjects<'_> {
         address: &AddressId,
         command: AddressCommand,
     ) -> Result<Recovered, Unavailable> {
-        let body =
-            serde_json::to_string(&command).map_err(|error| unavailable("ORDERS", &error))?;
+        let body = json::write(&command).map_err(|error| unavailable("ORDERS", &error))?;
         let reply = self
             .post(address.as_str(), "/address", &body)
             .await
             .map_err(|error| unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| malformed("ORDERS", &error))
+        json::read(&reply).map_err(|error| malformed("ORDERS", &error))
     }
 }
 
@@ -259,17 +281,11 @@ impl Archives for ArchiveBucket {
 }
 
 /// The ended links and the verdicts on archives, in the namespace `LINKS`.
-pub(super) struct LinksKv(pub KvStore);
+pub(super) struct LinksKv(pub Kv);
 
 impl Tombstones for LinksKv {
     async fn find(&self, jti: &RandomId) -> Result<Option<Tombstone>, Unavailable> {
-        let read = self
-            .0
-            .get(&key_of(jti))
-            .cache_ttl(KV_CACHE_SECS)
-            .json()
-            .await;
-        read.map_err(|error| unavailable("LINKS", &error))
+        kept(self.0.text(&key_of(jti), Some(KV_CACHE_SECS)).await?)
     }
 
     async fn patience(&self) {
@@ -277,12 +293,7 @@ impl Tombstones for LinksKv {
     }
 
     async fn order_of(&self, jti: &RandomId) -> Result<Option<OrderId>, Unavailable> {
-        let read = self
-            .0
-            .get(&index_key(jti))
-            .text()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))?;
+        let read = self.0.text(&index_key(jti), None).await?;
         Ok(read.and_then(|name| OrderId::try_from(name).ok()))
     }
 
@@ -292,14 +303,8 @@ impl Tombstones for LinksKv {
         order: &OrderId,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        let put = self
-            .0
-            .put(&index_key(jti), order.as_str())
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(ttl_secs)
-            .execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        let key = index_key(jti);
+        self.0.put(&key, order.as_str(), Some(ttl_secs)).await
     }
 
     async fn bury(
@@ -308,45 +313,29 @@ impl Tombstones for LinksKv {
         tombstone: Tombstone,
         ttl_secs: u64,
     ) -> Result<(), Unavailable> {
-        let json =
-            serde_json::to_string(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
-        let put = self
-            .0
-            .put(&key_of(jti), json)
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(ttl_secs)
-            .execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        let json = json::write(&tombstone).map_err(|error| unavailable("LINKS", &error))?;
+        self.0.put(&key_of(jti), &json, Some(ttl_secs)).await
     }
 }
 
 impl KnownAddresses for LinksKv {
     async fn is_known(&self, address: &AddressId) -> Result<bool, Unavailable> {
-        let read = self.0.get(address.as_str()).text().await;
+        let read = self.0.text(address.as_str(), None).await;
         read.map(|known| known.is_some())
-            .map_err(|error| unavailable("LINKS", &error))
     }
 
     async fn make_known(&self, address: &AddressId) -> Result<(), Unavailable> {
-        let put = self
-            .0
-            .put(address.as_str(), "known")
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        self.0.put(address.as_str(), "known", None).await
     }
 }
 
 impl Verdicts for LinksKv {
     async fn verdict_on(&self, info: &ArchiveInfo) -> Result<Option<Verdict>, Unavailable> {
-        let read = self.0.get(&verdict_key(info)).json().await;
-        read.map_err(|error| unavailable("LINKS", &error))
+        kept(self.0.text(&verdict_key(info), None).await?)
     }
 
     async fn keep(&self, info: &ArchiveInfo, verdict: &Verdict) -> Result<(), Unavailable> {
-        let json = serde_json::to_string(verdict).map_err(|error| unavailable("LINKS", &error))?;
+        let json = json::write(verdict).map_err(|error| unavailable("LINKS", &error))?;
         let kept_secs = match verdict {
             Verdict::Fit(_) => FIT_KEPT_SECS,
             Verdict::Unfit(_) => UNFIT_KEPT_SECS,
@@ -354,14 +343,7 @@ impl Verdicts for LinksKv {
         if json.len() > MAX_VERDICT_BYTES {
             return Ok(());
         }
-        let put = self
-            .0
-            .put(&verdict_key(info), json)
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.expiration_ttl(kept_secs)
-            .execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        self.0.put(&verdict_key(info), &json, Some(kept_secs)).await
     }
 }
 
@@ -394,13 +376,15 @@ impl Randomness for SystemRandom {
     }
 }
 
-/// JSON of another form. serde's own words may quote a buyer's data, so they stay out of the log.
-pub(super) fn malformed(binding: &str, error: &serde_json::Error) -> Unavailable {
-    let (line, column) = (error.line(), error.column());
-    Unavailable(format!(
-        "{binding}: {:?} error in JSON at {line}:{column}",
-        error.classify()
-    ))
+/// What KV keeps under a key, as JSON.
+pub(super) fn kept<T: DeserializeOwned>(read: Option<String>) -> Result<Option<T>, Unavailable> {
+    let kept = read.map(|text| json::read(&text)).transpose();
+    kept.map_err(|error| malformed("LINKS", &error))
+}
+
+/// JSON of another form. The error says where, and nothing of what is there.
+pub(super) fn malformed(binding: &str, error: &JsonError) -> Unavailable {
+    unavailable(binding, error)
 }
 
 pub(super) fn unavailable(binding: &str, error: &dyn std::fmt::Display) -> Unavailable {

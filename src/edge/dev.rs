@@ -1,17 +1,20 @@
 //! What a developer needs and nobody else may have: a storefront that sells for free, and the outbox.
 //! The routes lead here in development alone.
 
+use askama::Template;
 use serde::{Deserialize, Serialize};
-use worker::{Date, Delay, FormEntry, KvStore, Response};
+use worker::{Date, Delay, FormEntry, Response};
 
 use super::answer;
-use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::bindings::{self, OrderObjects, SystemRandom, malformed, unavailable};
+use super::kv::Kv;
 use super::request::{Call, only, runtime};
 use crate::domain::id::hex;
+use crate::domain::json::{self, Json, JsonError};
 use crate::domain::keys::{Secret, hmac_sha256};
 use crate::domain::mail::{Mail, Outcome};
-use crate::domain::page;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Product, Settings, Shop};
+use crate::domain::template::render;
 use crate::domain::time::Timestamp;
 use crate::flow::failure::Failure;
 use crate::flow::ports::{Randomness as _, Unavailable};
@@ -34,14 +37,36 @@ const MAIL_WAIT_STEPS: u32 = 30;
 
 /// The mail provider of a development machine: keeps the mails in `LINKS`. As a provider does, it takes a
 /// mail of the same key once.
-pub(super) struct DevOutbox(pub KvStore);
+pub(super) struct DevOutbox(pub Kv);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Kept {
     #[serde(flatten)]
     mail: Mail,
     sent_at: String,
     sent_at_ms: u64,
+}
+
+/// What is kept beside a mail's own fields.
+#[derive(Deserialize)]
+struct Sent {
+    sent_at: String,
+    sent_at_ms: u64,
+}
+
+impl Kept {
+    fn parse(text: &str) -> Result<Self, JsonError> {
+        let fields = Json::parse(text)?;
+        let Sent {
+            sent_at,
+            sent_at_ms,
+        } = json::take(&fields)?;
+        Ok(Self {
+            mail: json::take(&fields)?,
+            sent_at,
+            sent_at_ms,
+        })
+    }
 }
 
 impl DevOutbox {
@@ -60,13 +85,7 @@ impl DevOutbox {
         now: Timestamp,
     ) -> Result<(), Unavailable> {
         let key = format!("{PREFIX}{idempotency_key}");
-        let known = self
-            .0
-            .get(&key)
-            .text()
-            .await
-            .map_err(|error| unavailable("outbox", &error))?;
-        if known.is_some() {
+        if self.0.text(&key, None).await?.is_some() {
             return Ok(());
         }
         let kept = Kept {
@@ -74,38 +93,43 @@ impl DevOutbox {
             sent_at: now.rfc3339(),
             sent_at_ms: Date::now().as_millis(),
         };
-        let json = serde_json::to_string(&kept).map_err(|error| unavailable("outbox", &error))?;
-        let put = self
-            .0
-            .put(&key, json)
-            .map_err(|error| unavailable("outbox", &error))?;
-        put.expiration_ttl(KEPT_SECS)
-            .execute()
-            .await
-            .map_err(|error| unavailable("outbox", &error))
+        let json = json::write(&kept).map_err(|error| unavailable("outbox", &error))?;
+        self.0.put(&key, &json, Some(KEPT_SECS)).await
     }
 
     /// All mails, newest first.
     async fn mails(&self) -> Result<Vec<Kept>, Unavailable> {
-        let listed = self.0.list().prefix(PREFIX.to_owned()).execute().await;
         let mut mails: Vec<Kept> = Vec::new();
-        for key in listed.map_err(|error| unavailable("outbox", &error))?.keys {
-            let kept = self
-                .0
-                .get(&key.name)
-                .json()
-                .await
-                .map_err(|error| unavailable("outbox", &error))?;
-            mails.extend(kept);
+        for key in self.0.keys(PREFIX).await? {
+            let kept = self.0.text(&key, None).await?;
+            let kept = kept.map(|text| Kept::parse(&text)).transpose();
+            let Some(mail) = kept.map_err(|error| malformed("outbox", &error))? else {
+                continue;
+            };
+            let place = mails.partition_point(|known| known.sent_at_ms >= mail.sent_at_ms);
+            mails.insert(place, mail);
         }
-        mails.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at_ms));
         Ok(mails)
     }
 }
 
+#[derive(Template)]
+#[template(path = "pages/storefront.html")]
+struct StorefrontPage<'a> {
+    shop: &'a Shop,
+    products: &'a [Product],
+}
+
+#[derive(Template)]
+#[template(path = "pages/outbox.html")]
+struct OutboxPage<'a> {
+    shop: &'a Shop,
+    mails: &'a [Kept],
+}
+
 /// Everything under `/dev`.
 pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failure> {
-    let path = call.url.path().to_owned();
+    let path = call.url.path.clone();
     match path.as_str() {
         "/dev" => storefront(call, settings),
         "/dev/buy" => buy(call, settings).await,
@@ -121,16 +145,10 @@ pub(super) async fn serve(call: &mut Call<'_>, settings: &Settings) -> Result<Re
 /// `GET /dev`: the storefront.
 fn storefront(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
-    let products: Vec<_> = settings
-        .products
-        .iter()
-        .map(|product| serde_json::json!({ "id": product.id, "name": product.name, "version": product.version }))
-        .collect();
-    let html = page::page(
-        "pages/storefront.html",
-        &settings.shop,
-        serde_json::json!({ "products": products }),
-    )?;
+    let html = render(&StorefrontPage {
+        shop: &settings.shop,
+        products: &settings.products,
+    });
     answer::html(call.asked, 200, &html).map_err(runtime)
 }
 
@@ -152,21 +170,36 @@ async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failu
     })?;
     let now = bindings::now();
     let session = format!("cs_test_{}", hex(&SystemRandom.draw()));
-    let event = serde_json::json!({
-        "id": format!("evt_{}", hex(&SystemRandom.draw())), "object": "event", "type": "checkout.session.completed",
-        "api_version": "2026-10-28.endive", "created": now, "livemode": false,
-        "data": { "object": {
-            "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
-            "payment_status": "paid", "payment_intent": format!("pi_{}", hex(&SystemRandom.draw())),
-            "customer_details": {
-                "name": field("name"), "business_name": field("organisation"), "email": field("email"),
-            },
-            "metadata": { "product": product },
-        }},
-    })
-    .to_string();
+    let customer = Json::object(vec![
+        ("name", field("name").into()),
+        ("business_name", field("organisation").into()),
+        ("email", field("email").into()),
+    ]);
+    let object = Json::object(vec![
+        ("id", session.as_str().into()),
+        ("object", "checkout.session".into()),
+        ("mode", "payment".into()),
+        ("status", "complete".into()),
+        ("payment_status", "paid".into()),
+        (
+            "payment_intent",
+            format!("pi_{}", hex(&SystemRandom.draw())).into(),
+        ),
+        ("customer_details", customer),
+        ("metadata", Json::object(vec![("product", product.into())])),
+    ]);
+    let event = Json::object(vec![
+        ("id", format!("evt_{}", hex(&SystemRandom.draw())).into()),
+        ("object", "event".into()),
+        ("type", "checkout.session.completed".into()),
+        ("api_version", "2026-10-28.endive".into()),
+        ("created", now.as_secs().into()),
+        ("livemode", false.into()),
+        ("data", Json::object(vec![("object", object)])),
+    ])
+    .to_json();
     let signature = sign(settings.webhook_secrets.first(), &event, now);
-    let origin = call.url.origin().ascii_serialization();
+    let origin = call.url.origin.clone();
     let request = WebhookRequest {
         signature: Some(&signature),
         body: event.as_bytes(),
@@ -180,11 +213,10 @@ async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failu
     }
     // The mail is the alarm's work; a moment later it is there.
     for _ in 0..MAIL_WAIT_STEPS {
-        let stored: serde_json::Value = stored(call, &session).await?;
-        if stored
-            .pointer("/mail/sent_at")
-            .is_some_and(|sent_at| !sent_at.is_null())
-        {
+        let stored = stored(call, &session).await?;
+        let order = Json::parse(&stored).unwrap_or_default();
+        let sent_at = order.get("mail").and_then(|mail| mail.get("sent_at"));
+        if sent_at.is_some_and(|sent_at| *sent_at != Json::Null) {
             break;
         }
         Delay::from(std::time::Duration::from_millis(100)).await;
@@ -195,17 +227,14 @@ async fn buy(call: &mut Call<'_>, settings: &Settings) -> Result<Response, Failu
 /// `GET /dev/outbox`: as a page, or as JSON for whoever asks for that.
 async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
-    let mails = DevOutbox(call.env.kv("LINKS").map_err(runtime)?)
-        .mails()
-        .await?;
+    let mails = DevOutbox(Kv::of(call.env, "LINKS")?).mails().await?;
     if !call.asked.wants_page {
         return answer::json(call.asked, 200, &mails).map_err(runtime);
     }
-    let html = page::page(
-        "pages/outbox.html",
-        &settings.shop,
-        serde_json::json!({ "mails": mails }),
-    )?;
+    let html = render(&OutboxPage {
+        shop: &settings.shop,
+        mails: &mails,
+    });
     answer::html_with_policy(call.asked, 200, &html, POLICY).map_err(runtime)
 }
 
@@ -213,22 +242,23 @@ async fn outbox(call: &Call<'_>, settings: &Settings) -> Result<Response, Failur
 fn memory(call: &Call<'_>) -> Result<Response, Failure> {
     only(call, "GET")?;
     let bytes = core::arch::wasm32::memory_size::<0>() * WASM_PAGE_BYTES;
-    answer::json(call.asked, 200, &serde_json::json!({ "wasm_bytes": bytes })).map_err(runtime)
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let size = Json::object(vec![("wasm_bytes", bytes.into())]);
+    answer::json_text(call.asked, 200, size.to_json()).map_err(runtime)
 }
 
 /// `GET /dev/orders/<name>`: what an order's object has stored, or `null`.
 async fn inspect(call: &Call<'_>, order: &str) -> Result<Response, Failure> {
     only(call, "GET")?;
     let stored = stored(call, order).await?;
-    answer::json(call.asked, 200, &stored).map_err(runtime)
+    answer::json_text(call.asked, 200, stored).map_err(runtime)
 }
 
-async fn stored(call: &Call<'_>, order: &str) -> Result<serde_json::Value, Failure> {
-    let stored = OrderObjects(call.env)
+async fn stored(call: &Call<'_>, order: &str) -> Result<String, Failure> {
+    OrderObjects(call.env)
         .post(order, "/inspect", "")
         .await
-        .map_err(runtime)?;
-    Ok(serde_json::from_str(&stored).unwrap_or_default())
+        .map_err(runtime)
 }
 
 fn sign(secret: Option<&Secret>, body: &str, now: Timestamp) -> String {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use worker::{Env, Headers, Method, Response, ResponseBuilder};
 
 use super::bindings::{self, ArchiveBucket, LinksKv, OrderObjects, SystemRandom, unavailable};
+use super::kv::Kv;
 use super::memory::IsolateMemory;
-use super::request::{Call, form_field, header, only, query, runtime};
+use super::request::{Call, form_field, header, only, runtime};
 use super::{answer, stream};
 use crate::domain::http::{attachment, browser_cookie, network, set_browser_cookie};
 use crate::domain::id::{BrowserId, RandomId};
@@ -45,12 +46,15 @@ pub(super) async fn page(
             .await?;
         answer::see_other(call.asked, &location)
     } else {
-        let token = query(&call.url, "token").ok_or(Failure::Link(JwtError::Malformed))?;
+        let token = call
+            .url
+            .query("token")
+            .ok_or(Failure::Link(JwtError::Malformed))?;
         let html = world.look(&token, Some(&browser), bindings::now()).await?;
         answer::html(call.asked, 200, &html)
     };
     let response = response.map_err(runtime)?;
-    let secure = call.url.scheme() == "https" || call.asked.environment == Environment::Production;
+    let secure = call.url.is_https() || call.asked.environment == Environment::Production;
     response
         .headers()
         .set("Set-Cookie", &set_browser_cookie(&cookie, secure))
@@ -62,7 +66,10 @@ pub(super) async fn page(
 /// it would be, and counts for nothing.
 pub(super) async fn copy(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET, HEAD")?;
-    let lease = query(&call.url, "lease").ok_or(Failure::Lease(JwtError::Malformed))?;
+    let lease = call
+        .url
+        .query("lease")
+        .ok_or(Failure::Lease(JwtError::Malformed))?;
     let browser = browser_cookie(header(&call.request, "Cookie").as_deref());
     let browser = browser.as_ref().map(BrowserId::from_cookie);
     let adapters = Adapters::of(call.env)?;
@@ -201,12 +208,9 @@ impl<'a> Adapters<'a> {
         let archives = env
             .bucket("ARCHIVES")
             .map_err(|error| unavailable("ARCHIVES", &error))?;
-        let links = env
-            .kv("LINKS")
-            .map_err(|error| unavailable("LINKS", &error))?;
         Ok(Self {
             archives: ArchiveBucket(archives),
-            kv: LinksKv(links),
+            kv: LinksKv(Kv::of(env, "LINKS")?),
             orders: OrderObjects(env),
         })
     }

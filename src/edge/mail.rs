@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt as _, pin_mut};
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use worker::{AbortSignal, Delay, Env, Fetch, Method, RequestInit, RequestRedirect, Response};
+use js_sys::{Array, Reflect, Uint8Array};
+use wasm_bindgen::JsValue;
+use worker::{AbortSignal, Delay, Env, Fetch, Response};
 
 use super::bindings;
 use super::dev::DevOutbox;
+use super::kv::Kv;
+use super::request::outgoing;
+use crate::domain::json;
 use crate::domain::mail::{Answer, Mail, Outcome, Request, cloudflare, postmark, resend};
 use crate::domain::settings::{MailProvider, MailSettings};
 use crate::domain::time::Timestamp;
-use crate::flow::ports::Mailer;
+use crate::flow::ports::{Mailer, Unavailable};
 
 /// A provider gets so long to answer, in milliseconds; they usually take less than one second.
 const TIMEOUT_MS: u32 = 15_000;
@@ -52,9 +54,9 @@ impl ConfiguredMailer<'_> {
                 posted(&request, |answer| postmark::outcome(answer, now)).await
             }
             MailProvider::Cloudflare => by_binding(self.env, mail).await,
-            MailProvider::Outbox => match self.env.kv("LINKS") {
+            MailProvider::Outbox => match Kv::of(self.env, "LINKS") {
                 Ok(kv) => DevOutbox(kv).keep(mail, idempotency_key, now).await,
-                Err(error) => Outcome::no_answer(&error.to_string()),
+                Err(Unavailable(why)) => Outcome::no_answer(&why),
             },
         }
     }
@@ -78,14 +80,12 @@ async fn posted(request: &Request, outcome: impl Fn(&Answer<'_>) -> Outcome) -> 
 }
 
 async fn fetched(request: &Request) -> worker::Result<Response> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post)
-        .with_redirect(RequestRedirect::Manual)
-        .with_body(Some(Uint8Array::from(request.body.as_slice()).into()));
-    for (name, value) in &request.headers {
-        init.headers.set(name, value)?;
-    }
-    let request = worker::Request::new_with_init(&request.url, &init)?;
+    let headers = request.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let body = Uint8Array::from(request.body.as_slice());
+    let request = outgoing(&request.url, "POST", &headers, Some(&body))?;
     let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(TIMEOUT_MS));
     Fetch::Request(request).send_with_signal(&signal).await
 }
@@ -108,10 +108,7 @@ async fn start_of_body(response: &mut Response) -> Vec<u8> {
 
 /// Calls `env.EMAIL.send()`. What it is told can't be taken back, so a call that takes too long may yet succeed.
 async fn by_binding(env: &Env, mail: &Mail) -> Outcome {
-    let call = match call(env, mail) {
-        Ok(promise) => JsFuture::from(promise),
-        Err(error) => return refused(&error),
-    };
+    let call = call(env, mail);
     let timeout = Delay::from(Duration::from_millis(TIMEOUT_MS.into()));
     pin_mut!(call, timeout);
     match select(call, timeout).await {
@@ -121,14 +118,11 @@ async fn by_binding(env: &Env, mail: &Mail) -> Outcome {
     }
 }
 
-fn call(env: &Env, mail: &Mail) -> Result<Promise, JsValue> {
+async fn call(env: &Env, mail: &Mail) -> Result<JsValue, JsValue> {
     let binding = Reflect::get(env, &"EMAIL".into())?;
-    let send: Function = Reflect::get(&binding, &"send".into())?.dyn_into()?;
-    let message = serde_json::to_string(&cloudflare::Message::of(mail)).unwrap_or_default();
-    // Not `send.call(…)`: a binding's method takes any name for one of the other side's, `call` as well.
+    let message = json::write(&cloudflare::Message::of(mail)).unwrap_or_default();
     let arguments = Array::of1(&js_sys::JSON::parse(&message)?);
-    let promise = Reflect::apply(&send, &binding, &arguments)?;
-    Ok(Promise::resolve(&promise))
+    bindings::call(&binding, "send", &arguments).await
 }
 
 fn refused(error: &JsValue) -> Outcome {

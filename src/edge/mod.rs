@@ -5,6 +5,7 @@ mod bindings;
 mod dev;
 mod document;
 mod download;
+mod kv;
 mod mail;
 mod memory;
 mod operator_object;

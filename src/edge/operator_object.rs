@@ -7,6 +7,7 @@ use super::bindings::{self, OrderObjects};
 use super::document::{self, Role};
 use super::mail::ConfiguredMailer;
 use crate::domain::alarm::{Alarms, Cause, Code, Told};
+use crate::domain::json;
 use crate::domain::mail::Schedule;
 use crate::domain::time::Timestamp;
 use crate::flow::alarm;
@@ -30,14 +31,17 @@ pub(super) struct OperatorAlarm<'a>(pub &'a Env);
 
 impl Operator for OperatorAlarm<'_> {
     async fn raise(&self, cause: Cause) -> std::result::Result<(), Unavailable> {
-        let body = serde_json::to_string(&cause)
-            .map_err(|error| bindings::unavailable("operator", &error))?;
+        let body =
+            json::write(&cause).map_err(|error| bindings::unavailable("operator", &error))?;
         let posted = OrderObjects(self.0).post(NAME, PATH, &body).await;
         // Whatever becomes of the mail, the log has it; a cause that is known today is there already.
         if !matches!(posted.as_deref(), Ok("known")) {
-            log_line(&serde_json::json!({
-                "alarm": "operator", "code": cause.code.as_str(), "subject": cause.subject, "detail": cause.detail,
-            }));
+            log_line(vec![
+                ("alarm", "operator".into()),
+                ("code", cause.code.as_str().into()),
+                ("subject", cause.subject.into()),
+                ("detail", cause.detail.into()),
+            ]);
         }
         posted
             .map(|_| ())
@@ -49,7 +53,7 @@ impl Operator for OperatorAlarm<'_> {
 pub(super) async fn untold(env: &Env) -> std::result::Result<Vec<(Code, usize)>, String> {
     let answer = OrderObjects(env).post(NAME, UNTOLD_PATH, "").await;
     let answer = answer.map_err(|error| error.to_string())?;
-    serde_json::from_str(&answer).map_err(|error| error.to_string())
+    json::read(&answer).map_err(|error| error.to_string())
 }
 
 /// The object, in this role.
@@ -61,7 +65,8 @@ pub(super) struct OperatorObject<'a> {
 impl OperatorObject<'_> {
     /// Takes a cause in: `news`, or `known`.
     pub(super) async fn take(&self, body: &str) -> Result<Response> {
-        let cause: Cause = serde_json::from_str(body)?;
+        let cause: Cause =
+            json::read(body).map_err(|error| worker::Error::RustError(error.to_string()))?;
         let now = bindings::now();
         let settings = bindings::settings(self.env)
             .map_err(|errors| worker::Error::RustError(errors.to_string()))?;
@@ -89,18 +94,28 @@ impl OperatorObject<'_> {
         let pause_secs = match self.run().await {
             Ok(told) => {
                 if told == Some(Told::Failed) {
-                    log_line(&serde_json::json!({ "alarm": NAME, "code": "operator-mail-failed" }));
+                    log_line(vec![
+                        ("alarm", NAME.into()),
+                        ("code", "operator-mail-failed".into()),
+                    ]);
                 }
                 0
             }
             Err(failure) => {
                 let (code, detail) = (failure.problem().code, failure.log_detail());
-                log_line(&serde_json::json!({ "alarm": NAME, "code": code, "detail": detail }));
+                log_line(vec![
+                    ("alarm", NAME.into()),
+                    ("code", code.into()),
+                    ("detail", detail.into()),
+                ]);
                 PAUSE_SECS
             }
         };
         if let Err(error) = self.set_alarm(bindings::now(), pause_secs).await {
-            log_line(&serde_json::json!({ "alarm": NAME, "detail": error.to_string() }));
+            log_line(vec![
+                ("alarm", NAME.into()),
+                ("detail", error.to_string().into()),
+            ]);
             self.state.storage().set_alarm(PAUSE_SECS * 1_000).await?;
         }
         Response::empty()

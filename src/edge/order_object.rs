@@ -3,13 +3,14 @@
 //! Nothing is awaited between the load and the store, so each decision is atomic; and the runtime holds
 //! the answer back until it is on disk: <https://developers.cloudflare.com/durable-objects/reference/in-memory-state/>.
 
-use std::cell::Cell;
+use std::cell::{Cell, Ref, RefCell};
 
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
-use super::answer::log_line;
+use super::answer::{self, log_line};
 use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
 use super::document::{self, Role};
+use super::kv::Kv;
 use super::mail::ConfiguredMailer;
 use super::operator_object::{self, OperatorAlarm, OperatorObject};
 use super::payment_object::{self, PaymentStorage};
@@ -17,6 +18,7 @@ use super::stripe_api::StripeHttp;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
+use crate::domain::json;
 use crate::domain::mail::Schedule;
 use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
 use crate::domain::payment::Payment;
@@ -35,12 +37,16 @@ const ALARM_PAUSE_SECS: i64 = 30;
 /// And so many if it is for the operator to mend.
 const SETTINGS_PAUSE_SECS: i64 = 5 * 60;
 
-/// The object. What it knows is in its storage alone; by its name it is an order, or an address.
+/// The object. By its name it is an order, or an address.
 #[durable_object]
 pub struct Order {
     state: State,
     env: Env,
     limits: std::result::Result<Limits, SettingsErrors>,
+    /// The order that is stored, once it `is_read`: nobody else writes it, and an instance whose write fails on its way
+    /// to disk is ended by the runtime.
+    stored: RefCell<Option<order::Order>>,
+    is_read: Cell<bool>,
     /// As far as this instance knows.
     alarm: Cell<AlarmSet>,
 }
@@ -61,6 +67,8 @@ impl DurableObject for Order {
             state,
             env,
             limits,
+            stored: RefCell::new(None),
+            is_read: Cell::new(false),
             alarm,
         }
     }
@@ -68,11 +76,11 @@ impl DurableObject for Order {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let body = request.text().await?;
         match request.path().as_str() {
-            "/inspect" => Response::from_json(&self.inspect().map_err(in_runtime_words)?),
+            "/inspect" => Response::ok(self.inspect().map_err(in_runtime_words)?),
             payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
-            "/address" => Response::from_json(&self.ask_address(&body).map_err(in_runtime_words)?),
+            "/address" => answer::to_ourselves(&self.ask_address(&body).map_err(in_runtime_words)?),
             operator_object::UNTOLD_PATH => {
-                Response::from_json(&self.operator().untold().map_err(in_runtime_words)?)
+                answer::to_ourselves(&self.operator().untold().map_err(in_runtime_words)?)
             }
             operator_object::PATH => self.operator().take(&body).await,
             _ => {
@@ -91,7 +99,7 @@ impl DurableObject for Order {
                 if changed || heals {
                     self.set_alarm(0).await?;
                 }
-                Response::from_json(&reply)
+                answer::to_ourselves(&reply)
             }
         }
     }
@@ -109,10 +117,16 @@ impl DurableObject for Order {
             .set_alarm(pause_secs.saturating_mul(1_000))
             .await
         {
-            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+            log_line(vec![
+                ("alarm", "object".into()),
+                ("detail", error.to_string().into()),
+            ]);
         }
         if let Err(error) = self.ring().await {
-            log_line(&serde_json::json!({ "alarm": "object", "detail": error.to_string() }));
+            log_line(vec![
+                ("alarm", "object".into()),
+                ("detail", error.to_string().into()),
+            ]);
             self.state
                 .storage()
                 .set_alarm(SETTINGS_PAUSE_SECS * 1_000)
@@ -128,29 +142,32 @@ impl Referee for Order {
     }
 
     fn unindexed_links(&self) -> std::result::Result<Option<(OrderId, Vec<Link>)>, Unavailable> {
-        Ok(self
-            .load()?
+        let order = self.known()?;
+        Ok(order
+            .as_ref()
             .map(|order| (order.purchase.order.clone(), order.unindexed_links())))
     }
 
     fn ended_links(&self, now: Timestamp) -> std::result::Result<Vec<Ended>, Unavailable> {
         let limits = self.limits()?;
-        Ok(self
-            .load()?
+        let order = self.known()?;
+        Ok(order
+            .as_ref()
             .map(|order| order.ended_links(limits, now))
             .unwrap_or_default())
     }
 
     fn work(&self) -> std::result::Result<Option<Work>, Unavailable> {
         let limits = self.limits()?;
-        Ok(self.load()?.map(|order| Work::of(&order, limits)))
+        Ok(self.known()?.as_ref().map(|order| Work::of(order, limits)))
     }
 
     fn unknown_address(&self) -> std::result::Result<Option<(OrderId, AddressId)>, Unavailable> {
-        let order = self.load()?.filter(|order| !order.address_knows);
+        let order = self.known()?;
+        let order = order.as_ref().filter(|order| !order.address_knows);
         Ok(order.map(|order| {
             let address = AddressId::of(&order.purchase.buyer.email);
-            (order.purchase.order, address)
+            (order.purchase.order.clone(), address)
         }))
     }
 }
@@ -168,7 +185,7 @@ impl Order {
         if self.operator().is_one().map_err(in_runtime_words)? {
             return self.operator().alarm().await.map(|_| ());
         }
-        if self.load().map_err(in_runtime_words)?.is_none() {
+        if self.known().map_err(in_runtime_words)?.is_none() {
             let payment = PaymentStorage(&self.state);
             if let Some(known) = payment.load().map_err(in_runtime_words)? {
                 let rung = payment.ring(&self.env, &known).await;
@@ -195,7 +212,11 @@ impl Order {
             return 0;
         };
         let (code, detail) = (failure.problem().code, failure.log_detail());
-        log_line(&serde_json::json!({ "alarm": what, "code": code, "detail": detail }));
+        log_line(vec![
+            ("alarm", what.into()),
+            ("code", code.into()),
+            ("detail", detail.into()),
+        ]);
         if let Some(cause) = failure.cause() {
             // Should that fail, the cause will be there again at the next attempt.
             let _ = OperatorAlarm(&self.env).raise(cause).await;
@@ -212,10 +233,6 @@ impl Order {
         let settings = bindings::settings(&self.env).map_err(Failure::Settings)?;
         let objects = OrderObjects(&self.env);
         let stripe = StripeHttp(&settings.stripe);
-        let links = self
-            .env
-            .kv("LINKS")
-            .map_err(|error| bindings::unavailable("LINKS", &error));
         let mailer = ConfiguredMailer {
             env: &self.env,
             settings: &settings.mail,
@@ -224,14 +241,17 @@ impl Order {
             settings: &settings,
             referee: self,
             mailer: &mailer,
-            kv: &LinksKv(links?),
+            kv: &LinksKv(Kv::of(&self.env, "LINKS")?),
             addresses: &objects,
             operator: &OperatorAlarm(&self.env),
             random: &SystemRandom,
         };
         let done = ringing::ring(&outbox, &objects, &stripe, bindings::now()).await?;
         if done == Done::Forgotten {
-            log_line(&serde_json::json!({ "alarm": "order", "code": "nothing of ours" }));
+            log_line(vec![
+                ("alarm", "order".into()),
+                ("code", "nothing of ours".into()),
+            ]);
         }
         Ok(())
     }
@@ -242,7 +262,10 @@ impl Order {
         command: &Command,
         now: Timestamp,
     ) -> std::result::Result<(Reply, bool), Unavailable> {
-        let before = self.load()?;
+        // Should anything fail, storage is asked again what it has.
+        self.known()?;
+        self.is_read.set(false);
+        let before = self.stored.take();
         let (after, reply) = order::decide(before.clone(), command.clone(), self.limits()?, now);
         if before.is_some() && after.is_none() {
             document::remove(&self.state, Role::Order)?;
@@ -251,17 +274,22 @@ impl Order {
         let note = after
             .as_ref()
             .and_then(|order| Note::of(command, order, &reply, now));
-        let changed = after.filter(|after| before.as_ref() != Some(after));
-        if let Some(order) = &changed {
+        let changed = after != before;
+        if let Some(order) = after.as_ref().filter(|_| changed) {
             document::store(&self.state, Role::Order, order)?;
         }
+        self.stored.replace(after);
+        self.is_read.set(true);
         // The decision is stored, and must be answered: a stream that nobody knows to have begun would never end.
         if let Some(Err(Unavailable(detail))) =
-            note.map(|note| document::add_to_trail(&self.state, note, now))
+            note.map(|note| document::add_to_trail(&self.state, note))
         {
-            log_line(&serde_json::json!({ "trail": "not written", "detail": detail }));
+            log_line(vec![
+                ("trail", "not written".into()),
+                ("detail", detail.into()),
+            ]);
         }
-        Ok((reply, changed.is_some()))
+        Ok((reply, changed))
     }
 
     fn limits(&self) -> std::result::Result<&Limits, Unavailable> {
@@ -271,7 +299,7 @@ impl Order {
 
     fn ask_address(&self, body: &str) -> std::result::Result<Recovered, Unavailable> {
         let command: AddressCommand =
-            serde_json::from_str(body).map_err(|error| bindings::malformed("command", &error))?;
+            json::read(body).map_err(|error| bindings::malformed("command", &error))?;
         let before: Option<Address> = document::load(&self.state, Role::Address)?;
         let (after, recovered) =
             address::decide(before.clone(), command, self.limits()?, bindings::now());
@@ -281,48 +309,39 @@ impl Order {
         Ok(recovered)
     }
 
-    /// All that is known of the order, its audit trail included, or `null`.
-    fn inspect(&self) -> std::result::Result<serde_json::Value, Unavailable> {
-        let mut known: Option<serde_json::Value> = document::load(&self.state, Role::Order)?;
-        if let Some(serde_json::Value::Object(fields)) = &mut known {
-            let deliveries = serde_json::to_value(document::trail(&self.state)?);
-            let deliveries =
-                deliveries.map_err(|error| bindings::unavailable("storage", &error))?;
-            fields.insert("deliveries".to_owned(), deliveries);
-        }
-        Ok(known.unwrap_or_default())
+    /// All that is known of the order, its audit trail included, or `null`: JSON.
+    fn inspect(&self) -> std::result::Result<String, Unavailable> {
+        let known = document::text(&self.state, Role::Order)?;
+        let Some(fields) = known.as_deref().and_then(|text| text.strip_suffix('}')) else {
+            return Ok("null".to_owned());
+        };
+        let deliveries = document::trail(&self.state)?.join(",");
+        Ok(format!("{fields},\"deliveries\":[{deliveries}]}}"))
     }
 
-    fn load(&self) -> std::result::Result<Option<order::Order>, Unavailable> {
-        document::load(&self.state, Role::Order)
+    /// The order that is stored.
+    fn known(&self) -> std::result::Result<Ref<'_, Option<order::Order>>, Unavailable> {
+        if !self.is_read.get() {
+            self.stored
+                .replace(document::load(&self.state, Role::Order)?);
+            self.is_read.set(true);
+        }
+        Ok(self.stored.borrow())
     }
 
     /// Sets the alarm to when the order wants to be woken. After a failure not before `pause_secs` from now for
     /// a mail, and later for KV, which is only told what the order knows. Its first step happens in the same
     /// turn as the store before it, so both are on disk or neither is.
     async fn set_alarm(&self, pause_secs: i64) -> Result<()> {
-        let Some(order) = self.load().map_err(in_runtime_words)? else {
+        let now = bindings::now();
+        let due_at = match &*self.known().map_err(in_runtime_words)? {
+            Some(order) => Some(self.due_at(order, pause_secs, now)?),
+            None => None,
+        };
+        let Some(due_at) = due_at else {
             return self.state.storage().delete_alarm().await;
         };
-        let now = bindings::now();
-        let kv_pause_secs = if pause_secs > 0 {
-            SETTINGS_PAUSE_SECS
-        } else {
-            0
-        };
-        let mail = order
-            .mail_due_at()
-            .map(|at| at.max(now.plus_secs(pause_secs)));
-        let limits = self.limits().map_err(in_runtime_words)?;
-        let kv = order
-            .kv_due_at(limits)
-            .map(|at| at.max(now.plus_secs(kv_pause_secs)));
-        let errand = order.stripe.due_at();
-        let errand = errand.map(|at| at.max(now.plus_secs(pause_secs)));
-        match (
-            errand.into_iter().chain(mail).chain(kv).min(),
-            self.alarm.get(),
-        ) {
+        match (due_at, self.alarm.get()) {
             // One that rings too early costs less than one more write each time that it moves: it finds nothing due, and
             // sets the next one.
             (Some(at), AlarmSet::At(rings_at)) if rings_at <= at => Ok(()),
@@ -341,11 +360,31 @@ impl Order {
             }
         }
     }
+
+    /// When the order wants to be woken, after a failure not before `pause_secs` from now.
+    fn due_at(
+        &self,
+        order: &order::Order,
+        pause_secs: i64,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let kv_pause_secs = if pause_secs > 0 {
+            SETTINGS_PAUSE_SECS
+        } else {
+            0
+        };
+        let limits = self.limits().map_err(in_runtime_words)?;
+        let paused = |at: Timestamp| at.max(now.plus_secs(pause_secs));
+        let mail = order.mail_due_at().map(paused);
+        let errand = order.stripe.due_at().map(paused);
+        let kv = order.kv_due_at(limits);
+        let kv = kv.map(|at| at.max(now.plus_secs(kv_pause_secs)));
+        Ok(errand.into_iter().chain(mail).chain(kv).min())
+    }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {
-    serde_json::from_str(body)
-        .map_err(|error| in_runtime_words(bindings::malformed("command", &error)))
+    json::read(body).map_err(|error| in_runtime_words(bindings::malformed("command", &error)))
 }
 
 fn in_runtime_words(error: Unavailable) -> worker::Error {

@@ -3,8 +3,10 @@
 
 use worker::{Env, Response, Result, State};
 
+use super::answer;
 use super::bindings::{self, OrderObjects, SystemRandom};
 use super::document::{self, Role};
+use crate::domain::json;
 use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentReply};
 use crate::flow::errands;
 use crate::flow::failure::Failure;
@@ -23,13 +25,13 @@ impl Payments for OrderObjects<'_> {
         payment: &PaymentId,
         command: PaymentCommand,
     ) -> std::result::Result<PaymentReply, Unavailable> {
-        let body = serde_json::to_string(&command)
-            .map_err(|error| bindings::unavailable("ORDERS", &error))?;
+        let body =
+            json::write(&command).map_err(|error| bindings::unavailable("ORDERS", &error))?;
         let reply = self
             .post(&payment.object_name(), PATH, &body)
             .await
             .map_err(|error| bindings::unavailable("ORDERS", &error))?;
-        serde_json::from_str(&reply).map_err(|error| bindings::malformed("ORDERS", &error))
+        json::read(&reply).map_err(|error| bindings::malformed("ORDERS", &error))
     }
 }
 
@@ -50,7 +52,7 @@ impl Ledger for PaymentStorage<'_> {
 impl PaymentStorage<'_> {
     /// Obeys a command, and sets the alarm: at once if there is something to tell.
     pub(super) async fn answer(&self, command: &str) -> Result<Response> {
-        let command = serde_json::from_str(command);
+        let command = json::read(command);
         let command: PaymentCommand =
             command.map_err(|error| in_runtime_words(bindings::malformed("payment", &error)))?;
         // A question leaves an object that nobody has told anything as empty as it was.
@@ -59,7 +61,7 @@ impl PaymentStorage<'_> {
         if !asks {
             self.set_alarm(0).await?;
         }
-        Response::from_json(&reply)
+        answer::to_ourselves(&reply)
     }
 
     /// Whether this object is a payment.

@@ -6,10 +6,12 @@ use serde::Deserialize;
 use worker::{Context, Delay, Response};
 
 use super::answer::{self, log_line};
-use super::bindings::{self, LinksKv, OrderObjects, SystemRandom, unavailable};
+use super::bindings::{self, LinksKv, OrderObjects, SystemRandom};
+use super::kv::Kv;
 use super::request::{Call, MAX_FORM_BYTES, body, form_field, header, only, runtime};
 use crate::domain::address::AddressId;
 use crate::domain::http::{household, percent_encode};
+use crate::domain::json::{self, Json};
 use crate::domain::jwt::JwtError;
 use crate::domain::page;
 use crate::domain::settings::Settings;
@@ -39,11 +41,14 @@ pub(super) async fn renew(
         }
         Renewed::WillMail { to } => {
             if !call.asked.wants_page {
-                return answer::json(call.asked, 202, &serde_json::json!({ "mailed_to": to }))
-                    .map_err(runtime);
+                return answer::json_text(
+                    call.asked,
+                    202,
+                    Json::object(vec![("mailed_to", to.into())]).to_json(),
+                )
+                .map_err(runtime);
             }
-            let context = serde_json::json!({ "to": to });
-            let html = page::page("pages/renewed.html", &settings.shop, context)?;
+            let html = page::renewed_page(&settings.shop, &to);
             answer::html(call.asked, 202, &html).map_err(runtime)
         }
     }
@@ -72,13 +77,15 @@ pub(super) async fn recover(call: &mut Call<'_>, settings: &Settings) -> Result<
         if !call.asked.wants_page {
             let says =
                 "If something was bought with that address, its links are on their way to it.";
-            return answer::json(call.asked, 202, &serde_json::json!({ "status": says }))
-                .map_err(runtime);
+            return answer::json_text(
+                call.asked,
+                202,
+                Json::object(vec![("status", says.into())]).to_json(),
+            )
+            .map_err(runtime);
         }
     }
-    let context =
-        serde_json::json!({ "asked": posted, "hours": settings.limits.link_ttl_secs / 3_600 });
-    let html = page::page("pages/recover.html", &settings.shop, context)?;
+    let html = page::recover_page(&settings.shop, posted);
     answer::html(call.asked, if posted { 202 } else { 200 }, &html).map_err(runtime)
 }
 
@@ -89,7 +96,7 @@ async fn typed_address(call: &mut Call<'_>) -> Result<String, Failure> {
     };
     if json {
         let body = body(&mut call.request, MAX_FORM_BYTES).await?;
-        let request: RecoverRequest = serde_json::from_slice(&body).map_err(|_| missing())?;
+        let request: RecoverRequest = json::read_bytes(&body).map_err(|_| missing())?;
         return Ok(request.email);
     }
     form_field(&mut call.request, "email")
@@ -102,14 +109,17 @@ fn later(ctx: &Context, env: worker::Env, address: AddressId) {
     ctx.wait_until(async move {
         Delay::from(ANSWER_IS_OUT_AFTER).await;
         let orders = OrderObjects(&env);
-        let recovered = match env.kv("LINKS") {
+        let recovered = match Kv::of(&env, "LINKS") {
             Ok(kv) => {
                 renewal::recover(&orders, &orders, &LinksKv(kv), &SystemRandom, &address).await
             }
-            Err(error) => Err(unavailable("LINKS", &error)),
+            Err(error) => Err(error),
         };
         if let Err(error) = recovered {
-            log_line(&serde_json::json!({ "recover": "failed", "detail": error.0 }));
+            log_line(vec![
+                ("recover", "failed".into()),
+                ("detail", error.0.into()),
+            ]);
         }
     });
 }

@@ -1,7 +1,8 @@
 //! What a request says: its headers, its query, its body up to a limit.
 
 use futures_util::StreamExt as _;
-use worker::{Context, Env, FormEntry, Method, Request, RequestInit, Url};
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, FormEntry, Request};
 
 use super::answer::Asked;
 use super::bindings::SystemRandom;
@@ -15,10 +16,40 @@ pub(super) const MAX_FORM_BYTES: usize = 16 * 1_024;
 /// A request on its way through.
 pub(super) struct Call<'a> {
     pub request: Request,
-    pub url: Url,
+    pub url: Address,
     pub env: &'a Env,
     pub ctx: &'a Context,
     pub asked: &'a Asked,
+}
+
+/// What a request came to.
+pub(super) struct Address {
+    /// From the slash on, up to the query.
+    pub path: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    query: web_sys::UrlSearchParams,
+}
+
+impl Address {
+    pub(super) fn of(request: &Request) -> worker::Result<Self> {
+        let url = web_sys::Url::new(&request.inner().url())?;
+        Ok(Self {
+            path: url.pathname(),
+            origin: url.origin(),
+            query: url.search_params(),
+        })
+    }
+
+    /// Whether nobody read along on the way.
+    pub(super) fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
+    /// A parameter of the query, decoded.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        self.query.get(name)
+    }
 }
 
 /// People open links and pages; programs post. A program says that it reads JSON, a browser that it reads HTML.
@@ -65,13 +96,6 @@ pub(super) fn runtime(error: worker::Error) -> Failure {
     Failure::Unavailable(Unavailable(error.to_string()))
 }
 
-/// A parameter of the query, decoded.
-pub(super) fn query(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
-}
-
 /// The whole body, if it is no longer than `max_bytes`: what is longer is not read to its end.
 pub(super) async fn body(request: &mut Request, max_bytes: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
@@ -96,17 +120,35 @@ pub(super) async fn form_field(
     let bytes = body(request, MAX_FORM_BYTES).await?;
     let content_type = header(request, "Content-Type").unwrap_or_default();
     // The runtime parses forms; it gets one of a length that is known by now.
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post)
-        .with_body(Some(js_sys::Uint8Array::from(bytes.as_slice()).into()));
-    init.headers
-        .set("Content-Type", &content_type)
-        .map_err(runtime)?;
-    let mut bounded = Request::new_with_init("https://form/", &init).map_err(runtime)?;
+    let bytes = js_sys::Uint8Array::from(bytes.as_slice());
+    let headers = [("Content-Type", content_type.as_str())];
+    let bounded = outgoing("https://form/", "POST", &headers, Some(&bytes));
+    let mut bounded = bounded.map_err(runtime)?;
     let form = bounded.form_data().await;
     let form = form.map_err(|_| Failure::BadRequest("The body is not a form.".to_owned()))?;
     Ok(match form.get(name) {
         Some(FormEntry::Field(value)) => Some(value),
         _ => None,
     })
+}
+
+/// A request of ours. Redirects are not followed: they would take the headers along.
+pub(super) fn outgoing(
+    url: &str,
+    method: &str,
+    headers: &[(&str, &str)],
+    body: Option<&JsValue>,
+) -> worker::Result<Request> {
+    let all = web_sys::Headers::new()?;
+    for (name, value) in headers {
+        all.set(name, value)?;
+    }
+    let init = web_sys::RequestInit::new();
+    init.set_method(method);
+    init.set_headers(&all);
+    init.set_redirect(web_sys::RequestRedirect::Manual);
+    if let Some(body) = body {
+        init.set_body(body);
+    }
+    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
 }

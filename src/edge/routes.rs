@@ -11,10 +11,10 @@ use super::download::{self, Adapters};
 use super::memory;
 use super::operator_object::{self, OperatorAlarm};
 use super::renewal;
-use super::request::{self, Call, body, header, only, query, request_id, runtime, wants_page};
+use super::request::{Address, Call, body, header, only, request_id, runtime, wants_page};
 use super::success;
 use crate::domain::id::OrderId;
-use crate::domain::page;
+use crate::domain::json::Json;
 use crate::domain::settings::{Environment, Settings, SettingsErrors, Shop};
 use crate::domain::stripe;
 use crate::flow::failure::Failure;
@@ -32,17 +32,17 @@ pub(super) struct Outcome {
 /// Answers a request, whatever happens.
 pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker::Result<Response> {
     let started = Date::now().as_millis();
-    let (method, url) = (request.method(), request.url()?);
+    let (method, url) = (request.method(), Address::of(&request)?);
     let settings = bindings::settings(env);
     let asked = Asked {
-        wants_page: wants_page(&request, url.path()),
+        wants_page: wants_page(&request, &url.path),
         environment: Environment::parse(bindings::setting(env, "ENVIRONMENT").as_deref()),
         shop: settings
             .as_ref()
             .map_or_else(|_| unknown_shop(env), |settings| settings.shop.clone()),
         id: request_id(&request),
     };
-    let route = Route::of(url.path(), asked.environment);
+    let route = Route::of(&url.path, asked.environment);
     let mut call = Call {
         request,
         url,
@@ -50,7 +50,7 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
         ctx,
         asked: &asked,
     };
-    let mut token = request::query(&call.url, "token");
+    let mut token = call.url.query("token");
     let outcome = route.run(&mut call, settings, &mut token).await;
     let (status, code, detail) = match &outcome.response {
         Ok(response) => (response.status_code(), outcome.note, None),
@@ -60,10 +60,15 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
             failure.log_detail(),
         ),
     };
-    log_line(&serde_json::json!({
-        "id": asked.id, "method": method.to_string(), "route": route.name(), "status": status,
-        "ms": Date::now().as_millis().saturating_sub(started), "code": code, "detail": detail,
-    }));
+    log_line(vec![
+        ("id", asked.id.as_str().into()),
+        ("method", method.to_string().into()),
+        ("route", route.name().into()),
+        ("status", status.into()),
+        ("ms", Date::now().as_millis().saturating_sub(started).into()),
+        ("code", code.into()),
+        ("detail", detail.into()),
+    ]);
     outcome
         .response
         .or_else(|failure| answer::failed(&asked, &failure, token.as_deref()))
@@ -160,7 +165,7 @@ impl Route {
         let response = match self {
             Self::Webhook => return webhook(call, &settings).await,
             Self::Links | Self::Revoke => links(call, &settings, self).await,
-            Self::Page => match query(&call.url, "session_id") {
+            Self::Page => match call.url.query("session_id") {
                 Some(session_id) => success::page(call, &settings, &session_id).await,
                 None => download::page(call, &settings, token).await,
             },
@@ -185,7 +190,7 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
         only(call, "POST")?;
         let body = body(&mut call.request, stripe::MAX_BODY_BYTES).await?;
         let signature = header(&call.request, "Stripe-Signature");
-        let origin = call.url.origin().ascii_serialization();
+        let origin = call.url.origin.clone();
         let request = WebhookRequest {
             signature: signature.as_deref(),
             body: &body,
@@ -216,7 +221,11 @@ async fn webhook(call: &mut Call<'_>, settings: &Settings) -> Outcome {
                 Received::Known => ("known", "known"),
                 Received::Ignored(why) => ("ignored", why),
             };
-            let response = answer::json(call.asked, 200, &serde_json::json!({ "received": word }));
+            let response = answer::json_text(
+                call.asked,
+                200,
+                Json::object(vec![("received", word.into())]).to_json(),
+            );
             Outcome {
                 response: response.map_err(runtime),
                 note: Some(note),
@@ -234,7 +243,7 @@ async fn links(call: &mut Call<'_>, settings: &Settings, what: Route) -> Result<
     only(call, "POST")?;
     let body = body(&mut call.request, links::MAX_BODY_BYTES).await?;
     let authorization = header(&call.request, "Authorization");
-    let origin = call.url.origin().ascii_serialization();
+    let origin = call.url.origin.clone();
     let request = IssueRequest {
         authorization: authorization.as_deref(),
         body: &body,
@@ -278,7 +287,7 @@ async fn health(
     if !call.asked.wants_page {
         return answer::json(call.asked, status, &health).map_err(runtime);
     }
-    let html = page::page("pages/health.html", &call.asked.shop, &health)?;
+    let html = health.page(&call.asked.shop);
     answer::html(call.asked, status, &html).map_err(runtime)
 }
 
@@ -286,17 +295,20 @@ async fn health(
 async fn order(call: &Call<'_>, settings: &Settings) -> Result<Response, Failure> {
     only(call, "GET")?;
     links::authorize(settings, header(&call.request, "Authorization").as_deref())?;
-    let name = request::query(&call.url, "order").and_then(|name| OrderId::try_from(name).ok());
+    let name = call
+        .url
+        .query("order")
+        .and_then(|name| OrderId::try_from(name).ok());
     let name = name.ok_or(Failure::NoSuchOrder)?;
     let orders = OrderObjects(call.env);
     let stored = orders
         .post(name.as_str(), "/inspect", "")
         .await
         .map_err(runtime)?;
-    match serde_json::from_str(&stored).unwrap_or_default() {
-        serde_json::Value::Null => Err(Failure::NoSuchOrder),
-        order => answer::json(call.asked, 200, &order).map_err(runtime),
+    if stored == "null" {
+        return Err(Failure::NoSuchOrder);
     }
+    answer::json_text(call.asked, 200, stored).map_err(runtime)
 }
 
 /// `GET /logo`: the shop's picture, which stands above every page.

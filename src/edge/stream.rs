@@ -141,7 +141,10 @@ impl Pump {
             // The client must see a broken body, not a short one that looks whole. If it is the client who
             // left, there is nothing to abort, and that is as good.
             let _ = JsFuture::from(to.abort_with_reason(&JsValue::from_str("broken off"))).await;
-            log_line(&serde_json::json!({ "stream": "broken", "detail": why }));
+            log_line(vec![
+                ("stream", "broken".into()),
+                ("detail", why.as_str().into()),
+            ]);
         }
         self.finish(if sent.is_ok() {
             Ending::Whole
@@ -223,7 +226,10 @@ impl Pump {
             })
             .await
         {
-            log_line(&serde_json::json!({ "stream": "finish lost", "detail": text }));
+            log_line(vec![
+                ("stream", "finish lost".into()),
+                ("detail", text.into()),
+            ]);
         }
     }
 

@@ -4,10 +4,13 @@
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use serde::Deserialize;
-use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit};
+use worker::{AbortController, Delay, Fetch};
+
+use super::request::outgoing;
 
 use crate::domain::http::percent_encode;
 use crate::domain::id::OrderId;
+use crate::domain::json::{self, Json};
 use crate::domain::settings::StripeSettings;
 use crate::domain::stripe::{API_VERSION, EVENT_TYPES, Session, parse_line_items};
 use crate::flow::ports::{ApiError, EventPage, EventsQuery, StripeApi};
@@ -42,8 +45,8 @@ impl StripeApi for StripeHttp<'_> {
         let Some(body) = self.get(&format!("{path}?{EXPAND}")).await? else {
             return Ok(None);
         };
-        let session = serde_json::from_slice(&body).map_err(|_| odd("no JSON"))?;
-        let session = Session::parse(session, self.0).map_err(|_| odd("no session"))?;
+        let session = Json::parse_bytes(&body).map_err(|_| odd("no JSON"))?;
+        let session = Session::parse(&session, self.0).map_err(|_| odd("no session"))?;
         if session.order != *order {
             return Err(odd("another session"));
         }
@@ -54,14 +57,15 @@ impl StripeApi for StripeHttp<'_> {
         Ok(Some(session.with_line_items(prices)))
     }
 
-    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError> {
+    async fn event(&self, id: &str) -> Result<Option<Json<'static>>, ApiError> {
         let body = self
             .get(&format!("/v1/events/{}", percent_encode(id)))
             .await?;
-        let event = body.map(|body| serde_json::from_slice(&body));
+        let event = body.map(|body| Json::parse_bytes(&body).map(Json::into_owned));
         event.transpose().map_err(|_| odd("no event"))
     }
 
+    /// <https://docs.stripe.com/api/events/list>
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
         let mut path = format!(
             "/v1/events?limit={EVENTS_PER_PAGE}&created[gte]={}&created[lt]={}",
@@ -85,13 +89,16 @@ impl StripeApi for StripeHttp<'_> {
             }
             (body, _) => body?.ok_or_else(|| odd("no events"))?,
         };
-        let list: RawEvents = serde_json::from_slice(&body).map_err(|_| odd("no list"))?;
-        let next = list.data.last().filter(|_| list.has_more);
+        let list = Json::parse_bytes(&body).map_err(|_| odd("no list"))?;
+        let (Some(Json::Array(events)), Some(Json::Bool(has_more))) =
+            (list.get("data"), list.get("has_more"))
+        else {
+            return Err(odd("no list"));
+        };
+        let next = events.last().filter(|_| *has_more);
         let next = next.and_then(|event| Some(event.get("id")?.as_str()?.to_owned()));
-        Ok(EventPage {
-            events: list.data,
-            next,
-        })
+        let events = events.iter().cloned().map(Json::into_owned).collect();
+        Ok(EventPage { events, next })
     }
 }
 
@@ -133,21 +140,15 @@ impl StripeHttp<'_> {
         path: &str,
         signal: &worker::AbortSignal,
     ) -> Result<Option<Vec<u8>>, ApiError> {
-        let mut init = RequestInit::new();
-        init.with_method(Method::Get);
         let key = format!("Bearer {}", self.0.api_key.expose());
         let headers = [
             ("Authorization", key.as_str()),
             ("Stripe-Version", API_VERSION),
         ];
-        for (name, value) in headers {
-            // What the runtime says of a header it does not take may repeat it.
-            init.headers
-                .set(name, value)
-                .map_err(|_| ApiError::Refused("STRIPE_API_KEY fits into no header".to_owned()))?;
-        }
         let url = format!("{}{path}", self.0.api_url);
-        let request = Request::new_with_init(&url, &init).map_err(|error| lost(&error))?;
+        // What the runtime says of a header it does not take may repeat it.
+        let request = outgoing(&url, "GET", &headers, None)
+            .map_err(|_| ApiError::Refused("STRIPE_API_KEY fits into no header".to_owned()))?;
         let sent = Fetch::Request(request).send_with_signal(signal).await;
         let mut response = sent.map_err(|error| lost(&error))?;
         let status = response.status_code();
@@ -174,13 +175,6 @@ impl StripeHttp<'_> {
     }
 }
 
-/// <https://docs.stripe.com/api/events/list>
-#[derive(Deserialize)]
-struct RawEvents {
-    data: Vec<serde_json::Value>,
-    has_more: bool,
-}
-
 /// <https://docs.stripe.com/api/errors>
 #[derive(Deserialize)]
 struct RawFailure {
@@ -195,7 +189,7 @@ struct RawError {
 
 /// The code of an error, if that is what it looks like.
 fn code_of(body: &[u8]) -> String {
-    let failure: Option<RawFailure> = serde_json::from_slice(body).ok();
+    let failure: Option<RawFailure> = json::read_bytes(body).ok();
     let code = failure.and_then(|failure| failure.error.code.or(failure.error.r#type));
     code.filter(|code| {
         code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')

@@ -28,7 +28,7 @@ pub(super) async fn page(
     }
     let cookie = browser_cookie(header(&call.request, "Cookie").as_deref())
         .unwrap_or_else(|| RandomId::from_random(&SystemRandom.draw()));
-    let origin = call.url.origin().ascii_serialization();
+    let origin = call.url.origin.clone();
     let visit = Visit {
         session,
         browser: BrowserId::from_cookie(&cookie),
@@ -52,7 +52,7 @@ pub(super) async fn page(
     }
     let visited = visited?;
     let response = answer::html(call.asked, visited.status, &visited.html).map_err(runtime)?;
-    let secure = call.url.scheme() == "https" || call.asked.environment == Environment::Production;
+    let secure = call.url.is_https() || call.asked.environment == Environment::Production;
     response
         .headers()
         .set("Set-Cookie", &set_browser_cookie(&cookie, secure))

@@ -1,11 +1,13 @@
 //! The cron trigger.
 
-use worker::{Env, KvStore};
+use worker::Env;
 
 use super::answer::log_line;
 use super::bindings::{self, OrderObjects, SystemRandom, unavailable};
+use super::kv::Kv;
 use super::operator_object::OperatorAlarm;
 use super::stripe_api::StripeHttp;
+use crate::domain::json;
 use crate::flow::failure::Failure;
 use crate::flow::ports::{Notebook, Operator as _, Unavailable};
 use crate::flow::watchdog::{self, Findings, Watch};
@@ -17,15 +19,23 @@ const KEY: &str = "watchdog";
 pub(super) async fn run(env: &Env) {
     let causes = match look(env).await {
         Ok(found) => {
-            log_line(&serde_json::json!({
-                "cron": "watchdog", "events": found.events, "missing": found.missing, "unfit": found.unfit,
-                "failed": found.failed, "more": found.more,
-            }));
+            log_line(vec![
+                ("cron", "watchdog".into()),
+                ("events", found.events.into()),
+                ("missing", found.missing.into()),
+                ("unfit", found.unfit.into()),
+                ("failed", found.failed.into()),
+                ("more", found.more.into()),
+            ]);
             found.causes
         }
         Err(failure) => {
             let (code, detail) = (failure.problem().code, failure.log_detail());
-            log_line(&serde_json::json!({ "cron": "watchdog", "code": code, "detail": detail }));
+            log_line(vec![
+                ("cron", "watchdog".into()),
+                ("code", code.into()),
+                ("detail", detail.into()),
+            ]);
             failure.cause().into_iter().collect()
         }
     };
@@ -37,9 +47,7 @@ pub(super) async fn run(env: &Env) {
 
 async fn look(env: &Env) -> Result<Findings, Failure> {
     let settings = bindings::settings(env).map_err(Failure::Settings)?;
-    let links = env
-        .kv("LINKS")
-        .map_err(|error| unavailable("LINKS", &error))?;
+    let links = Kv::of(env, "LINKS")?;
     let objects = OrderObjects(env);
     watchdog::run(
         &settings,
@@ -54,22 +62,15 @@ async fn look(env: &Env) -> Result<Findings, Failure> {
 }
 
 /// The notebook, in `LINKS`. What KV shows late is looked through once more, and changes nothing.
-struct KvNotebook(KvStore);
+struct KvNotebook(Kv);
 
 impl Notebook for KvNotebook {
     async fn read(&self) -> Result<Option<Watch>, Unavailable> {
-        let read = self.0.get(KEY).json().await;
-        read.map_err(|error| unavailable("LINKS", &error))
+        bindings::kept(self.0.text(KEY, None).await?)
     }
 
     async fn write(&self, watch: &Watch) -> Result<(), Unavailable> {
-        let json = serde_json::to_string(watch).map_err(|error| unavailable("LINKS", &error))?;
-        let put = self
-            .0
-            .put(KEY, json)
-            .map_err(|error| unavailable("LINKS", &error))?;
-        put.execute()
-            .await
-            .map_err(|error| unavailable("LINKS", &error))
+        let json = json::write(watch).map_err(|error| unavailable("LINKS", &error))?;
+        self.0.put(KEY, &json, None).await
     }
 }

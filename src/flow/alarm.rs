@@ -31,7 +31,7 @@ pub fn take(
 /// `None` if nothing was due.
 ///
 /// # Errors
-/// Storage failed, or the mail can't be rendered.
+/// Storage failed.
 pub async fn run(
     settings: &Settings,
     book: &impl AlarmBook,
@@ -40,7 +40,7 @@ pub async fn run(
 ) -> Result<Option<Told>, Failure> {
     // 1. The attempt.
     let started = book.update(|alarms| alarms.start(&settings.shop, &settings.mail, now))?;
-    let Some(job) = started? else {
+    let Some(job) = started else {
         return Ok(None);
     };
     // 2. The provider.

@@ -106,7 +106,7 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
             token,
             Some(copy.plan.len()),
             begun,
-        )?)
+        ))
     }
 
     /// The button was pressed: gives the address of the copy, for this browser alone.

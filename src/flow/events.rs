@@ -1,6 +1,7 @@
 //! What an event of Stripe's leads to: the same for one that was posted, and one that was looked up.
 
 use crate::domain::alarm::{Cause, Code};
+use crate::domain::json::Json;
 use crate::domain::payment::{Fact, PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::settings::Settings;
 use crate::domain::stripe::{Event, EventError, Named, Session};
@@ -27,14 +28,15 @@ pub enum Received {
 pub(super) const NOTHING_OF_OURS: Received = Received::Ignored("nothing of ours");
 
 /// What the operator hears of an event that can't be acted on: which purchase it is, to be looked up.
-pub(super) fn unfit(event: &serde_json::Value, why: EventError) -> Cause {
-    let id = |path: &str| {
-        let id = event.pointer(path)?.as_str()?;
+pub(super) fn unfit(event: &Json<'_>, why: EventError) -> Cause {
+    let id = |object: Option<&Json<'_>>| {
+        let id = object?.get("id")?.as_str()?;
         let fits = id.len() <= 255 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         fits.then(|| id.to_owned())
     };
-    let event_id = id("/id").unwrap_or_default();
-    let subject = id("/data/object/id").unwrap_or_else(|| event_id.clone());
+    let event_id = id(Some(event)).unwrap_or_default();
+    let object = event.get("data").and_then(|data| data.get("object"));
+    let subject = id(object).unwrap_or_else(|| event_id.clone());
     let detail = format!("{event_id}: {}", event_in_words(why));
     Cause::new(Code::EventUnfit, &subject, &detail)
 }

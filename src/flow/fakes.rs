@@ -20,8 +20,10 @@ use super::ringing;
 use crate::domain::address::{self, Address, AddressCommand, AddressId, Recovered};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::json;
 use crate::domain::order::{
-    Command, Delivery, Ended, Link, LinkView, Note, Order, Reply, Tombstone, decide, fixtures,
+    Command, Delivery, Ended, Link, LinkView, Note, Order, Progress, Reply, Tombstone, decide,
+    fixtures,
 };
 use crate::domain::settings::{Limits, ProductId, Settings};
 use crate::domain::time::Timestamp;
@@ -78,11 +80,20 @@ impl FakeOrders {
         if let Some(note) = note {
             let mut trails = self.trails.borrow_mut();
             let trail = trails.entry(name.to_owned()).or_default();
-            let known = trail
-                .iter()
-                .position(|entry| entry.stream == *note.stream());
-            let entry = known.map(|at| trail.remove(at));
-            trail.extend(note.onto(entry, now));
+            match note {
+                Note::Began(delivery) => trail.push(*delivery),
+                Note::Went(stream, progress) => trail
+                    .iter_mut()
+                    .filter(|entry| entry.stream == stream)
+                    .for_each(|entry| match progress {
+                        Progress::Delivers { delivered_at } => {
+                            entry.delivered_at = Some(delivered_at);
+                        }
+                        Progress::Ended { ended_at, ending } => {
+                            (entry.ended_at, entry.ending) = (Some(ended_at), Some(ending));
+                        }
+                    }),
+            }
         }
         orders.extend(after.map(|order| (name.to_owned(), order)));
         reply
@@ -116,7 +127,7 @@ impl Orders for FakeOrders {
     async fn ask(&self, order: &OrderId, command: Command) -> Result<Reply, Unavailable> {
         self.asked.set(self.asked.get() + 1);
         // As it goes over the wire.
-        let command = serde_json::from_str(&serde_json::to_string(&command).unwrap()).unwrap();
+        let command = json::read(&json::write(&command).unwrap()).unwrap();
         let now = Timestamp::from_secs(self.now.get());
         match self.faults.borrow_mut().pop_front() {
             Some(Fault::NotDone) => Err(broken()),
@@ -126,7 +137,7 @@ impl Orders for FakeOrders {
             }
             None => {
                 let reply = self.decide(order.as_str(), &command, now);
-                Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+                Ok(json::read(&json::write(&reply).unwrap()).unwrap())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Does it work? In words, for the operator and for whatever watches.
 
+use askama::Template;
 use serde::Serialize;
 
 use super::download::World;
@@ -9,7 +10,8 @@ use crate::domain::alarm::Code;
 use crate::domain::copy;
 use crate::domain::id::RandomId;
 use crate::domain::page::readable_size;
-use crate::domain::settings::{Product, SettingsErrors};
+use crate::domain::settings::{Product, SettingsErrors, Shop};
+use crate::domain::template::render;
 use crate::domain::time::Timestamp;
 
 /// One thing that has to work.
@@ -32,7 +34,20 @@ pub struct Health {
     pub checks: Vec<Check>,
 }
 
+#[derive(Template)]
+#[template(path = "pages/health.html")]
+struct HealthPage<'a> {
+    shop: &'a Shop,
+    health: &'a Health,
+}
+
 impl Health {
+    /// The page.
+    #[must_use]
+    pub fn page(&self, shop: &Shop) -> String {
+        render(&HealthPage { shop, health: self })
+    }
+
     fn of(checks: Vec<Check>) -> Self {
         Self {
             healthy: checks.iter().all(|check| check.ok),

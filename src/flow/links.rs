@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::http::percent_encode;
 use crate::domain::id::{OrderId, RandomId};
+use crate::domain::json;
 use crate::domain::jwt::JwtError;
 use crate::domain::order::{Command, LinkView, Reply};
 use crate::domain::purchase::{Buyer, LicenseId, Purchase};
@@ -35,7 +36,6 @@ pub struct IssuedLink {
 
 /// Either a session, or a purchase made elsewhere.
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Request {
     session_id: Option<String>,
     email: Option<String>,
@@ -156,7 +156,6 @@ pub struct Revoked {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RevokeRequest {
     jti: Option<String>,
     session_id: Option<String>,
@@ -240,7 +239,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Failure::TooLarge);
     }
-    serde_json::from_slice(body).map_err(|error| {
+    json::read_strictly(body).map_err(|error| {
         Failure::BadRequest(format!(
             "The body is not the JSON that this takes: {error}."
         ))

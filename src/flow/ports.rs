@@ -7,6 +7,7 @@ use crate::domain::address::{AddressCommand, AddressId, Recovered};
 use crate::domain::alarm::{Alarms, Cause};
 use crate::domain::copy::Texts;
 use crate::domain::id::{OrderId, RandomBytes, RandomId};
+use crate::domain::json::Json;
 use crate::domain::mail::{Mail, Outcome};
 use crate::domain::order::{Command, Ended, Link, LinkView, MailFailure, Order, Reply, Tombstone};
 use crate::domain::payment::{PaymentCommand, PaymentId, PaymentReply};
@@ -149,7 +150,7 @@ pub trait StripeApi {
     async fn session(&self, order: &OrderId) -> Result<Option<Session>, ApiError>;
 
     /// The event of this id, as Stripe's JSON; `None` if there is none, or none any more.
-    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError>;
+    async fn event(&self, id: &str) -> Result<Option<Json<'static>>, ApiError>;
 
     /// A page of the events that are acted on, newest first.
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError>;
@@ -170,7 +171,7 @@ pub struct EventsQuery {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventPage {
     /// As Stripe's JSON.
-    pub events: Vec<serde_json::Value>,
+    pub events: Vec<Json<'static>>,
     /// The last one's id, if more come after it.
     pub next: Option<String>,
 }

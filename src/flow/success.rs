@@ -1,15 +1,15 @@
 //! The buyer comes back from the checkout: the page that Stripe sends them to.
 
-use serde::Serialize;
+use askama::Template;
 
 use crate::domain::id::{BrowserId, OrderId};
 use crate::domain::order::{Command, LinksReport, Reply, Standing, StripeCommand, StripeReply};
-use crate::domain::page;
 use crate::domain::payment::{PartialRefunds, PaymentCommand, PaymentReply};
 use crate::domain::problem::{Offer, Problem};
 use crate::domain::purchase::Purchase;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, Shop};
 use crate::domain::stripe::{Named, Progress, Session};
+use crate::domain::template::render;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 
@@ -58,17 +58,24 @@ pub enum CheckoutRefusal {
     NoAnswer(String),
 }
 
-#[derive(Serialize)]
+#[derive(Template)]
+#[template(path = "pages/pending.html")]
+struct PendingPage<'a> {
+    shop: &'a Shop,
+    session: &'a OrderId,
+}
+
+#[derive(Template)]
+#[template(path = "pages/success.html")]
 struct SuccessPage<'a> {
+    shop: &'a Shop,
     to: String,
     order: &'a str,
     /// The mail will never arrive.
     undeliverable: bool,
-    support_email: &'a str,
     items: Vec<SuccessItem<'a>>,
 }
 
-#[derive(Serialize)]
 struct SuccessItem<'a> {
     product: &'a str,
     version: &'a str,
@@ -79,6 +86,13 @@ struct SuccessItem<'a> {
     used: bool,
     /// It is for sale, and can be downloaded.
     ready: bool,
+}
+
+impl SuccessPage<'_> {
+    /// Whether there is a button.
+    fn offers(&self) -> bool {
+        self.items.iter().any(|item| item.token.is_some())
+    }
 }
 
 /// Shows the buyer where their link went, and for a while offers the download itself.
@@ -109,8 +123,10 @@ pub async fn visit(
     };
     // 2. The money.
     if session.progress == Progress::Pending {
-        let context = serde_json::json!({ "session_id": visit.session.as_str() });
-        let html = page::page("pages/pending.html", &settings.shop, context)?;
+        let html = render(&PendingPage {
+            shop: &settings.shop,
+            session: &visit.session,
+        });
         return Ok(Visited { status: 202, html });
     }
     check(payments, &session, settings.stripe.partial_refunds).await?;
@@ -227,14 +243,13 @@ fn show(
             ready: product.is_some(),
         });
     }
-    let context = SuccessPage {
+    Ok(render(&SuccessPage {
+        shop: &settings.shop,
         to: text::masked(&purchase.buyer.email),
         order: purchase.order.shown(),
         undeliverable: report.undeliverable,
-        support_email: &settings.shop.support_email,
         items,
-    };
-    Ok(page::page("pages/success.html", &settings.shop, context)?)
+    }))
 }
 
 impl CheckoutRefusal {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::alarm::{Cause, Code};
+use crate::domain::json::Json;
 use crate::domain::settings::Settings;
 use crate::domain::stripe::{Event, Named, parse_listed_event};
 use crate::domain::time::Timestamp;
@@ -247,7 +248,7 @@ impl<O: Orders, P: Payments, S: StripeApi, N: Randomness> Dog<'_, O, P, S, N> {
     /// Sees to an event. If that fails, it is remembered for the next run.
     async fn meet(
         &self,
-        event: serde_json::Value,
+        event: Json<'static>,
         watch: &mut Watch,
         findings: &mut Findings,
     ) -> Result<(), Failure> {
@@ -270,7 +271,7 @@ impl<O: Orders, P: Payments, S: StripeApi, N: Randomness> Dog<'_, O, P, S, N> {
 
     async fn meet_again(
         &self,
-        event: serde_json::Value,
+        event: Json<'static>,
         findings: &mut Findings,
     ) -> Result<(), Failure> {
         let name = id_of(&event);
@@ -291,9 +292,9 @@ impl<O: Orders, P: Payments, S: StripeApi, N: Randomness> Dog<'_, O, P, S, N> {
 
     /// Acts on an event. What a session is about that does not say so itself is asked before anything is stored: most
     /// such sessions sell something else, and would be stored and forgotten at each look.
-    async fn see_to(&self, event: &serde_json::Value) -> Result<Received, Failure> {
+    async fn see_to(&self, event: &Json<'_>) -> Result<Received, Failure> {
         let settings = self.settings;
-        let parsed = parse_listed_event(event.clone(), &settings.stripe);
+        let parsed = parse_listed_event(event, &settings.stripe);
         let mut event = parsed.map_err(Failure::Event)?;
         if let Event::Paid { session, .. } = &mut event
             && session.names(settings) == Named::Unknown
@@ -309,7 +310,7 @@ impl<O: Orders, P: Payments, S: StripeApi, N: Randomness> Dog<'_, O, P, S, N> {
     }
 }
 
-fn id_of(event: &serde_json::Value) -> String {
-    let id = event.get("id").and_then(serde_json::Value::as_str);
+fn id_of(event: &Json<'_>) -> String {
+    let id = event.get("id").and_then(Json::as_str);
     id.unwrap_or_default().to_owned()
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::alarm::Cause;
 use crate::domain::id::RandomId;
+use crate::domain::json::Json;
 use crate::domain::order::{Command, NewItem, Reply};
 use crate::domain::purchase::{LicenseId, Purchase};
 use crate::domain::settings::{Environment, Settings};
@@ -54,7 +55,7 @@ pub async fn receive(
 pub fn cause(failure: &Failure, body: &[u8]) -> Option<Cause> {
     match failure {
         Failure::Event(why) => {
-            let event = serde_json::from_slice(body).unwrap_or_default();
+            let event = Json::parse_bytes(body).unwrap_or_default();
             Some(unfit(&event, *why))
         }
         _ => failure.cause(),

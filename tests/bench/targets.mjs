@@ -60,8 +60,8 @@ function ranges(found) {
 }
 
 function redemption(found) {
-  const one = found?.rows.find(({ atOnce }) => atOnce === 1);
-  const many = found?.rows.at(-1);
+  const one = found?.objects.find(({ atOnce }) => atOnce === 1);
+  const many = found?.objects.at(-1);
   return [
     atLeast('6', 'redeem, begin and finish at least 0.25 of a bare counter', one?.rateToCounter.median, 0.25),
     atLeast('6', `${many?.atOnce ?? 'many'} orders at once faster than one`, many && many.ours.perSecond.median / one.ours.perSecond.median, 1, ' times'),

@@ -29,6 +29,16 @@ export const VARIANTS = {
   'rust-zip': 'e: zip in Rust',
 };
 
+/** Objects that a variant has, or asks: its own, or another Worker's. */
+const OBJECTS = {
+  raw: { COUNTERS: { className: 'Counter', useSQLite: true } },
+  control: { COUNTERS: { className: 'Counter', useSQLite: true } },
+  referee: {
+    COUNTERS: { className: 'Counter', scriptName: 'raw', useSQLite: true },
+    ORDERS: { className: 'Order', scriptName: 'ours', useSQLite: true },
+  },
+};
+
 /**
  * The product as it is built, with a product of its own per archive.
  * @param {string[]} archives keys in R2
@@ -91,15 +101,12 @@ export async function rustZip() {
 }
 
 function neighbour(name) {
-  const counters = { durableObjects: { COUNTERS: { className: 'Counter', useSQLite: true } } };
-  const bindings = { raw: counters, control: { ...counters, ...controlled() } };
-  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, ...bindings[name] };
-}
-
-/** The control's bindings are the product's, but for its objects. */
-function controlled() {
+  const durableObjects = OBJECTS[name] ?? {};
+  const worker = { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, durableObjects };
+  if (name !== 'control') return worker;
+  // As the product has them.
   const { kvNamespaces, ratelimits } = ours([]);
-  return { kvNamespaces, ratelimits };
+  return { ...worker, kvNamespaces, ratelimits };
 }
 
 function esModule(folder, main, wasm) {

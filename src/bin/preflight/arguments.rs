@@ -1,7 +1,7 @@
 //! What it was asked to check.
 
+use bookplate::domain::json::Json;
 use bookplate::domain::settings::{Environment, Offer, Product, Shop};
-use serde_json::{Map, Value};
 
 const USAGE: &str = "usage: preflight <archive.zip> [--settings JSON --product ID [--production] [--license FILE] [--readme FILE]]
   --settings    wrangler.toml's SHOP_NAME, SUPPORT_EMAIL and PRODUCTS, as an object
@@ -87,8 +87,11 @@ impl Raw {
 }
 
 fn sold(settings: &str, product: &str, production: bool) -> Result<Sold, String> {
-    let settings: Map<String, Value> = serde_json::from_str(settings)
-        .map_err(|error| format!("--settings is no JSON object: {error}"))?;
+    let settings =
+        Json::parse(settings).map_err(|error| format!("--settings is no JSON object: {error}"))?;
+    if !matches!(settings, Json::Object(_)) {
+        return Err("--settings is no JSON object".to_owned());
+    }
     let environment = if production {
         Environment::Production
     } else {
@@ -96,8 +99,8 @@ fn sold(settings: &str, product: &str, production: bool) -> Result<Sold, String>
     };
     // As the Worker reads them: what is no string comes as its JSON.
     let read = |name: &str| match settings.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+        Json::Text(text) => Some(text.to_string()),
+        other => Some(other.to_json()),
     };
     let offer =
         Offer::parse(environment, read).map_err(|errors| format!("wrangler.toml: {errors}"))?;

@@ -10,6 +10,7 @@ mod request;
 pub mod resend;
 mod schedule;
 
+use askama::Template;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +22,7 @@ pub use schedule::Schedule;
 use super::id::hex;
 use super::order::{LinkView, MailReason};
 use super::settings::{MailSettings, Product, Shop};
-use super::template::{TemplateError, check_variables, render, render_text};
+use super::template::{TemplateError, Value, render, render_text};
 use super::text;
 
 /// A mail, ready to be sent. It holds all that a provider is told, so that whatever is set meanwhile, another
@@ -57,19 +58,18 @@ pub struct MailItem<'a> {
     pub recover_url: String,
 }
 
-#[derive(Serialize)]
-struct Context<'a> {
+/// What both halves of the mail say.
+struct Words<'a> {
     reason: MailReason,
     shop: &'a Shop,
     name: &'a str,
     licensee: &'a str,
     order: &'a str,
     recover_url: &'a str,
-    items: Vec<ItemContext<'a>>,
+    items: Vec<ItemWords<'a>>,
 }
 
-#[derive(Serialize)]
-struct ItemContext<'a> {
+struct ItemWords<'a> {
     product: &'a str,
     version: &'a str,
     license_id: &'a str,
@@ -77,10 +77,29 @@ struct ItemContext<'a> {
     expires: String,
 }
 
+#[derive(Template)]
+#[template(path = "mail/links.txt")]
+struct LinksText<'a> {
+    mail: &'a Words<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/links.html")]
+struct LinksHtml<'a> {
+    mail: &'a Words<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/subject.txt")]
+struct Subject<'a> {
+    reason: MailReason,
+    products: &'a str,
+}
+
 /// Composes the mail: the same items give the same bytes. `None` if there is nothing to send.
 ///
 /// # Errors
-/// A template that asks for what there is not.
+/// `MAIL_SUBJECT` asks for what there is not.
 pub fn compose(
     shop: &Shop,
     settings: &MailSettings,
@@ -91,7 +110,7 @@ pub fn compose(
         return Ok(None);
     };
     let buyer = &first.link.buyer;
-    let context = Context {
+    let mail = Words {
         reason,
         shop,
         name: buyer.greeting_name(),
@@ -100,7 +119,7 @@ pub fn compose(
         recover_url: &first.recover_url,
         items: items
             .iter()
-            .map(|item| ItemContext {
+            .map(|item| ItemWords {
                 product: &item.product.name,
                 version: &item.product.version,
                 license_id: item.link.license.as_str(),
@@ -113,37 +132,38 @@ pub fn compose(
         from: settings.from.clone(),
         reply_to: settings.reply_to.clone(),
         to: buyer.email.clone(),
-        subject: subject(settings, &context)?,
-        text: render("mail/links.txt", &context)?,
-        html: render("mail/links.html", &context)?,
+        subject: subject(settings, &mail)?,
+        text: render(&LinksText { mail: &mail }),
+        html: render(&LinksHtml { mail: &mail }),
         links: items.iter().map(|item| item.url.clone()).collect(),
     }))
 }
 
 /// One line, whatever the names in it.
-fn subject(settings: &MailSettings, context: &Context<'_>) -> Result<String, TemplateError> {
-    let Some(template) = &settings.subject else {
-        return Ok(text::clean_line(&render("mail/subject.txt", context)?));
+fn subject(settings: &MailSettings, mail: &Words<'_>) -> Result<String, TemplateError> {
+    let products: Vec<_> = mail.items.iter().map(|item| item.product).collect();
+    let products = &products.join(", ");
+    let reason = mail.reason;
+    let subject = match &settings.subject {
+        Some(template) => own_subject(template, products, &mail.shop.name, mail.order)?,
+        None => render(&Subject { reason, products }),
     };
-    let products: Vec<_> = context.items.iter().map(|item| item.product).collect();
-    let context = SubjectContext {
-        products: &products.join(", "),
-        shop: &context.shop.name,
-        order: context.order,
-    };
-    Ok(text::clean_line(&render_text(
-        "MAIL_SUBJECT",
-        template,
-        context,
-    )?))
+    Ok(text::clean_line(&subject))
 }
 
-/// What `MAIL_SUBJECT` may name.
-#[derive(Serialize)]
-struct SubjectContext<'a> {
-    products: &'a str,
-    shop: &'a str,
-    order: &'a str,
+/// `MAIL_SUBJECT`, and what it may name.
+fn own_subject(
+    template: &str,
+    products: &str,
+    shop: &str,
+    order: &str,
+) -> Result<String, TemplateError> {
+    let variables = [
+        ("products", Value::Text(products)),
+        ("shop", Value::Text(shop)),
+        ("order", Value::Text(order)),
+    ];
+    render_text("MAIL_SUBJECT", template, &variables)
 }
 
 /// Whether `template` can be a mail's subject.
@@ -151,8 +171,7 @@ struct SubjectContext<'a> {
 /// # Errors
 /// It is no template, or names what there is not.
 pub fn check_subject(template: &str) -> Result<(), TemplateError> {
-    let known = ["products", "shop", "order"].map(str::to_owned);
-    check_variables("MAIL_SUBJECT", template, &known)
+    own_subject(template, "", "", "").map(|_| ())
 }
 
 /// An idempotency key of at most `max_chars` ASCII characters: a longer one is replaced by its digest.

@@ -1,8 +1,6 @@
 //! What became of a mail that was handed to a provider.
 
 use serde::{Deserialize, Serialize};
-use time::PrimitiveDateTime;
-use time::macros::format_description;
 
 use crate::domain::text::clean_line;
 use crate::domain::time::Timestamp;
@@ -67,9 +65,9 @@ impl Answer<'_> {
     /// (RFC 9110 §10.2.3): seconds, or a date.
     #[must_use]
     pub fn retry_after_secs(&self, now: Timestamp) -> Option<i64> {
-        let said = self
-            .retry_after
-            .and_then(|raw| seconds(raw).or_else(|| Some(http_date(raw)?.secs_since(now))));
+        let said = self.retry_after.and_then(|raw| {
+            seconds(raw).or_else(|| Some(Timestamp::from_http_date(raw.trim())?.secs_since(now)))
+        });
         said.or_else(|| self.ratelimit_reset.and_then(seconds))
             .map(|secs| secs.clamp(0, MAX_RETRY_AFTER_SECS))
     }
@@ -158,15 +156,6 @@ fn seconds(raw: &str) -> Option<i64> {
     let raw = raw.trim();
     let digits = !raw.is_empty() && raw.len() <= 9 && raw.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| raw.parse().ok()).flatten()
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7, the one form that may be sent).
-fn http_date(raw: &str) -> Option<Timestamp> {
-    let form = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let date = PrimitiveDateTime::parse(raw.trim(), form).ok()?;
-    Some(Timestamp::from_secs(date.assume_utc().unix_timestamp()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Mail;
 use super::outcome::{Answer, Outcome, cleaned};
 use super::request::Request;
+use crate::domain::json;
 use crate::domain::keys::Secret;
 use crate::domain::time::Timestamp;
 
@@ -59,7 +60,7 @@ pub fn request(origin: &str, token: &Secret, stream: &str, mail: &Mail) -> Reque
 /// taken for the operator's to mend: then nothing is lost, and nothing goes unnoticed.
 #[must_use]
 pub fn outcome(answer: &Answer<'_>, now: Timestamp) -> Outcome {
-    let said: Said = serde_json::from_slice(answer.body).unwrap_or_default();
+    let said: Said = json::read_bytes(answer.body).unwrap_or_default();
     let (status, code) = (answer.status, said.error_code);
     let why = cleaned(&format!("Postmark {status} {code}: {}", said.message));
     match (status, code) {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::domain::json;
+
 /// A `POST` of JSON. Its headers hold the key, so they are never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
@@ -40,7 +42,7 @@ impl Request {
             url,
             headers: common.into_iter().chain(headers).collect(),
             // Texts alone always are JSON; a body without them would be refused, with an alarm.
-            body: serde_json::to_vec(body).unwrap_or_default(),
+            body: json::write(body).unwrap_or_default().into_bytes(),
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::{Answer, Outcome, cleaned};
 use super::request::Request;
 use super::{Mail, short_key};
+use crate::domain::json;
 use crate::domain::keys::Secret;
 use crate::domain::time::Timestamp;
 
@@ -59,7 +60,7 @@ pub fn outcome(answer: &Answer<'_>, now: Timestamp) -> Outcome {
     if (200..300).contains(&answer.status) {
         return Outcome::Sent;
     }
-    let error: Error = serde_json::from_slice(answer.body).unwrap_or_default();
+    let error: Error = json::read_bytes(answer.body).unwrap_or_default();
     let why = cleaned(&format!(
         "Resend {} {}: {}",
         answer.status, error.name, error.message

@@ -35,7 +35,7 @@ pub struct Trail {
 }
 
 /// An entry: one stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// The stream.
     pub stream: RandomId,
@@ -45,9 +45,12 @@ pub struct Delivery {
     pub product: ProductId,
     /// The licence in the copy.
     pub license: LicenseId,
-    /// Of what, and for whom.
-    #[serde(flatten)]
-    pub trail: Trail,
+    /// As in [`Trail`].
+    pub version: String,
+    /// As in [`Trail`].
+    pub archive_etag: String,
+    /// As in [`Trail`].
+    pub client: Client,
     /// The copy's tag.
     pub etag: String,
     /// The bytes that were asked for.
@@ -69,10 +72,27 @@ pub struct Delivery {
 pub enum Note {
     /// A stream began.
     Began(Box<Delivery>),
+    /// More is known of one that did.
+    Went(RandomId, Progress),
+}
+
+/// What becomes known of a stream after it began: an RFC 7396 merge patch of its [`Delivery`], so that storage can add
+/// it without reading the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Progress {
     /// It delivers.
-    Delivers(RandomId),
+    Delivers {
+        /// When.
+        delivered_at: Timestamp,
+    },
     /// It is over.
-    Ended(RandomId, Ending),
+    Ended {
+        /// When.
+        ended_at: Timestamp,
+        /// How.
+        ending: Ending,
+    },
 }
 
 impl Note {
@@ -95,7 +115,9 @@ impl Note {
                     jti: key.jti.clone(),
                     product: item.product.clone(),
                     license: item.license.clone(),
-                    trail: trail.clone(),
+                    version: trail.version.clone(),
+                    archive_etag: trail.archive_etag.clone(),
+                    client: trail.client.clone(),
                     etag: request.etag.clone(),
                     range: request.range.clone(),
                     total: request.total,
@@ -105,41 +127,72 @@ impl Note {
                     ending: None,
                 })))
             }
-            (Command::HandOver { stream, .. }, Reply::Holds { .. }) => {
-                Some(Self::Delivers(stream.clone()))
-            }
+            (Command::HandOver { stream, .. }, Reply::Holds { .. }) => Some(Self::Went(
+                stream.clone(),
+                Progress::Delivers { delivered_at: now },
+            )),
             // Also if the lease is gone by now: what was sent was sent.
-            (Command::Finish { stream, ending, .. }, _) => {
-                Some(Self::Ended(stream.clone(), *ending))
-            }
+            (Command::Finish { stream, ending, .. }, _) => Some(Self::Went(
+                stream.clone(),
+                Progress::Ended {
+                    ended_at: now,
+                    ending: *ending,
+                },
+            )),
             _ => None,
         }
     }
+}
 
-    /// The stream that it is about.
-    #[must_use]
-    pub fn stream(&self) -> &RandomId {
-        match self {
-            Self::Began(delivery) => &delivery.stream,
-            Self::Delivers(stream) | Self::Ended(stream, _) => stream,
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::order::fixtures;
+    use serde_json::{Value, json};
 
-    /// The entry with this note in it; `None` if nothing is known of the stream.
-    #[must_use]
-    pub fn onto(self, entry: Option<Delivery>, now: Timestamp) -> Option<Delivery> {
-        match (self, entry) {
-            (Self::Began(delivery), _) => Some(*delivery),
-            (Self::Delivers(_), Some(entry)) => Some(Delivery {
-                delivered_at: Some(now),
-                ..entry
-            }),
-            (Self::Ended(_, ending), Some(entry)) => Some(Delivery {
-                ended_at: Some(now),
-                ending: Some(ending),
-                ..entry
-            }),
-            (_, None) => None,
+    #[test]
+    fn what_becomes_known_merges_into_an_entry() {
+        let view = fixtures::view();
+        let began = Delivery {
+            stream: view.jti.clone(),
+            jti: view.jti,
+            product: view.product,
+            license: view.license,
+            version: "1.0.0".to_owned(),
+            archive_etag: "abc".to_owned(),
+            client: Client::default(),
+            etag: "def".to_owned(),
+            range: 0..10,
+            total: 10,
+            began_at: Timestamp::from_secs(1),
+            delivered_at: None,
+            ended_at: None,
+            ending: None,
+        };
+        let delivers = Progress::Delivers {
+            delivered_at: Timestamp::from_secs(2),
+        };
+        let ended = Progress::Ended {
+            ended_at: Timestamp::from_secs(3),
+            ending: Ending::Whole,
+        };
+        let mut entry = serde_json::to_value(&began).unwrap();
+        for progress in [delivers, ended] {
+            let Value::Object(patch) = serde_json::to_value(progress).unwrap() else {
+                panic!("a patch is an object");
+            };
+            for (name, value) in patch {
+                // A null would remove the field, and a name that is not there would be one that nobody reads.
+                assert!(!value.is_null() && entry.get(&name).is_some(), "{name}");
+                entry[name] = value;
+            }
         }
+        let known = Delivery {
+            delivered_at: Some(Timestamp::from_secs(2)),
+            ended_at: Some(Timestamp::from_secs(3)),
+            ending: Some(Ending::Whole),
+            ..began
+        };
+        assert_eq!(entry, json!(known));
     }
 }

@@ -230,7 +230,7 @@ impl Link {
     ) -> Result<Lease, Standing> {
         match self.standing(Some(&browser), terms, now) {
             Standing::Ready => {
-                let before = self.lease.take().filter(|lease| lease.requests > 0);
+                let before = self.lease.take().filter(Lease::knows_of_bytes);
                 self.earlier.extend(before);
                 self.earlier.retain(|lease| {
                     lease.delivered_at.is_none() || !lease.is_over(terms.limits, now)

@@ -100,6 +100,11 @@ impl Lease {
         }
     }
 
+    /// Whether something was sent by it, or by those before it whose bytes it counts on.
+    pub(super) fn knows_of_bytes(&self) -> bool {
+        self.requests > 0 || self.sent.bytes() > 0 || !self.maybe.is_empty()
+    }
+
     /// Counts a request, and what it will send at most: the byte that makes it a delivery, if it has it.
     ///
     /// # Errors

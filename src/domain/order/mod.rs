@@ -18,7 +18,7 @@ mod outbox;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Errands, LinksReport, StripeCommand, StripeReply, StripeSide};
-pub use audit::{Client, Delivery, Note, Trail};
+pub use audit::{Client, Delivery, Note, Progress, Trail};
 pub use command::{Command, LeaseKey, LeaseRefusal, LinkView, Reply};
 pub use coverage::Coverage;
 pub use grant::{Ended, Link, Standing, Terms, Tombstone};

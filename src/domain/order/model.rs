@@ -9,6 +9,7 @@ use proptest::test_runner::Config;
 
 use super::fixtures::{PAID_AT, browser, new_item, purchase, trail};
 use super::*;
+use crate::domain::json;
 use crate::domain::mail::Schedule;
 
 const RUNS: u32 = 10_000;
@@ -219,8 +220,8 @@ impl Life {
             Step::Download { browser } => self.download(browser),
             Step::NotBegun { stream } => self.give_back(stream),
             Step::Evict => {
-                let stored = serde_json::to_string(&self.order).unwrap();
-                self.order = serde_json::from_str(&stored).unwrap();
+                let stored = json::write(&self.order).unwrap();
+                self.order = json::read(&stored).unwrap();
             }
             Step::RenewForBuyer => {
                 let fresh = self.draw();
@@ -484,6 +485,37 @@ fn two_half_copies_of_one_browser_are_one_copy() {
             heard: true,
         });
         life.step(Step::Wait(1_801));
+        life.check();
+    }
+    assert_eq!(life.item().deliveries, 1);
+}
+
+/// A browser that lets a lease go by unused has as many bytes as before.
+#[test]
+fn a_lease_that_sent_nothing_hands_on_what_came_before_it() {
+    let mut life = Life::new(1, 1_800);
+    for (from, to) in [(0, 6), (6, TOTAL)] {
+        life.step(Step::Redeem { browser: 0 });
+        let lease = life.leases.len() - 1;
+        life.step(Step::Begin {
+            lease,
+            from,
+            to,
+            open_ended: true,
+        });
+        life.step(Step::Send {
+            stream: 0,
+            bytes: TOTAL,
+        });
+        life.step(Step::End {
+            stream: 0,
+            heard: true,
+        });
+        // Twice over: the lease between is never used.
+        for _ in 0..2 {
+            life.step(Step::Wait(1_801));
+            life.step(Step::Redeem { browser: 0 });
+        }
         life.check();
     }
     assert_eq!(life.item().deliveries, 1);

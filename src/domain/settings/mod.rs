@@ -7,8 +7,6 @@ mod product;
 mod secrets;
 mod stripe;
 
-use serde::Serialize;
-
 pub use errors::SettingsErrors;
 pub use limits::Limits;
 pub use mail::{MailProvider, MailSettings};
@@ -56,7 +54,7 @@ pub struct Settings {
 }
 
 /// Who sells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shop {
     /// As buyers know it.
     pub name: String,
@@ -67,7 +65,7 @@ pub struct Shop {
 }
 
 /// A picture in `ARCHIVES`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
     /// Its key.
     pub key: String,

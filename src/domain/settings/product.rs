@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::errors::Errors;
 use super::is_line;
+use crate::domain::json::Json;
 use crate::domain::text;
 
 /// A product's name in tokens, metadata and addresses: 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`.
@@ -94,12 +95,9 @@ impl Errors {
     }
 
     fn products(&mut self, raw: &str) -> Vec<Product> {
-        let tables: Vec<serde_json::Value> = match serde_json::from_str(raw) {
-            Ok(serde_json::Value::Array(tables)) => tables,
-            _ => {
-                self.say("PRODUCTS", "is not an array of tables; see wrangler.toml");
-                return Vec::new();
-            }
+        let Ok(Json::Array(tables)) = Json::parse(raw) else {
+            self.say("PRODUCTS", "is not an array of tables; see wrangler.toml");
+            return Vec::new();
         };
         if tables.is_empty() {
             self.say("PRODUCTS", "is empty; name one product at least");
@@ -118,13 +116,13 @@ impl Errors {
         products
     }
 
-    fn product(&mut self, place: &str, table: &serde_json::Value) -> Option<Product> {
-        let Some(fields) = table.as_object() else {
+    fn product(&mut self, place: &str, table: &Json<'_>) -> Option<Product> {
+        let Json::Object(fields) = table else {
             self.say(place, "is not a table");
             return None;
         };
-        for key in fields.keys() {
-            if !FIELDS.contains(&key.as_str()) {
+        for (key, _) in fields {
+            if !FIELDS.contains(&&**key) {
                 self.say(
                     place,
                     &format!("has an unknown field `{}`", text::clean_line(key)),
@@ -132,10 +130,7 @@ impl Errors {
             }
         }
         let mut field = |name: &str, rule: &str, fits: fn(&str) -> bool| {
-            let value = fields
-                .get(name)
-                .and_then(serde_json::Value::as_str)
-                .map(str::trim);
+            let value = table.get(name).and_then(Json::as_str).map(str::trim);
             match value {
                 Some(value) if fits(value) => Some(value.to_owned()),
                 _ => {
@@ -155,8 +150,8 @@ impl Errors {
                 && is_line_of_any_length(raw)
         });
         let filename = field("filename", "a file name that ends in `.zip`", is_zip_name);
-        let prices = self.stripe_ids(place, fields, "prices", "price_");
-        let payment_links = self.stripe_ids(place, fields, "payment_links", "plink_");
+        let prices = self.stripe_ids(place, table, "prices", "price_");
+        let payment_links = self.stripe_ids(place, table, "payment_links", "plink_");
         Some(Product {
             id: ProductId::parse(&id?)?,
             name: name?,
@@ -172,7 +167,7 @@ impl Errors {
     fn stripe_ids(
         &mut self,
         place: &str,
-        fields: &serde_json::Map<String, serde_json::Value>,
+        table: &Json<'_>,
         name: &str,
         prefix: &str,
     ) -> Vec<String> {
@@ -181,9 +176,9 @@ impl Errors {
                 && id.len() <= 255
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
-        let ids: Option<Vec<String>> = match fields.get(name) {
+        let ids: Option<Vec<String>> = match table.get(name) {
             None => return Vec::new(),
-            Some(serde_json::Value::Array(ids)) => ids
+            Some(Json::Array(ids)) => ids
                 .iter()
                 .map(|id| {
                     id.as_str()

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::money::{parse_charge, parse_dispute, parse_refund};
 use super::session::{Progress, Session};
+use crate::domain::json::{self, Json};
 use crate::domain::payment::{Fact, PaymentId};
 use crate::domain::settings::{Mode, StripeSettings};
 use crate::domain::time::Timestamp;
@@ -68,12 +69,6 @@ struct RawEvent {
     r#type: String,
     created: i64,
     livemode: Option<bool>,
-    data: RawData,
-}
-
-#[derive(Deserialize)]
-struct RawData {
-    object: serde_json::Value,
 }
 
 /// Parses a body whose signature held.
@@ -82,11 +77,13 @@ struct RawData {
 /// See [`EventError`]. An event of another type, or of another mode than the key's, is no error, whatever is in it.
 /// A live one that meets a test key is said to be that, so that it is not lost.
 pub fn parse_event(body: &[u8], settings: &StripeSettings) -> Result<Event, EventError> {
-    match serde_json::from_slice::<RawEvent>(body) {
-        Ok(event) => act(event, settings),
-        // A thin event has no `data.object`: an endpoint was set up for both kinds. It is signed, so say so.
-        Err(_) => parse_other(body),
+    let event = Json::parse_bytes(body).map_err(|_| EventError::Malformed)?;
+    // A thin event has no `data.object`: an endpoint was set up for both kinds. It is signed, so say so.
+    let kind = event.get("object").map(Json::as_str);
+    if kind.is_some_and(|kind| kind != Some("event")) {
+        return Ok(Event::Ignored("not a snapshot event"));
     }
+    parse_listed_event(&event, settings)
 }
 
 /// As [`parse_event`], for an event from a list.
@@ -94,14 +91,20 @@ pub fn parse_event(body: &[u8], settings: &StripeSettings) -> Result<Event, Even
 /// # Errors
 /// See [`EventError`].
 pub fn parse_listed_event(
-    event: serde_json::Value,
+    event: &Json<'_>,
     settings: &StripeSettings,
 ) -> Result<Event, EventError> {
-    let event = serde_json::from_value(event).map_err(|_| EventError::Malformed)?;
-    act(event, settings)
+    let object = event.get("data").and_then(|data| data.get("object"));
+    let object = object.ok_or(EventError::Malformed)?;
+    let event: RawEvent = json::take(event).map_err(|_| EventError::Malformed)?;
+    act(&event, object, settings)
 }
 
-fn act(event: RawEvent, settings: &StripeSettings) -> Result<Event, EventError> {
+fn act(
+    event: &RawEvent,
+    object: &Json<'_>,
+    settings: &StripeSettings,
+) -> Result<Event, EventError> {
     if event.object != "event" {
         return Ok(Event::Ignored("not a snapshot event"));
     }
@@ -112,7 +115,6 @@ fn act(event: RawEvent, settings: &StripeSettings) -> Result<Event, EventError> 
         return Ok(other);
     }
     let at = Timestamp::from_secs(event.created);
-    let object = event.data.object;
     let fact = match event.r#type.as_str() {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = Session::parse(object, settings)?;
@@ -147,15 +149,6 @@ fn of_another_mode(mode: Option<Mode>, own: Mode) -> Option<Event> {
         mode if mode == own => None,
         Mode::Live => Some(Event::LiveWithTestKey),
         Mode::Test => Some(Event::Ignored("event of the other mode")),
-    }
-}
-
-fn parse_other(body: &[u8]) -> Result<Event, EventError> {
-    match serde_json::from_slice::<serde_json::Value>(body) {
-        Ok(value) if value.get("object").is_some_and(|object| object != "event") => {
-            Ok(Event::Ignored("not a snapshot event"))
-        }
-        _ => Err(EventError::Malformed),
     }
 }
 

@@ -3,10 +3,10 @@
 //! Shapes: `Charge`, `Refund` and `Dispute` of the npm package `stripe` 23.1.0, API version 2026-10-28.endive.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::EventError;
 use super::session::id_of;
+use crate::domain::json::{self, Json};
 use crate::domain::payment::{
     Charge, Dispute, DisputeStatus, Fact, PaymentId, Refund, RefundStatus,
 };
@@ -14,7 +14,6 @@ use crate::domain::time::Timestamp;
 
 #[derive(Deserialize)]
 struct RawCharge {
-    payment_intent: Option<Value>,
     amount_captured: i64,
     amount_refunded: i64,
 }
@@ -22,7 +21,6 @@ struct RawCharge {
 #[derive(Deserialize)]
 struct RawRefund {
     id: String,
-    payment_intent: Option<Value>,
     amount: i64,
     currency: String,
     status: Option<String>,
@@ -31,24 +29,22 @@ struct RawRefund {
 #[derive(Deserialize)]
 struct RawDispute {
     id: String,
-    payment_intent: Option<Value>,
     status: String,
 }
 
 /// A fact and whose it is; `None` if it names no payment, as charges from before there were Payment Intents do.
 pub(super) type Parsed = Result<Option<(PaymentId, Fact)>, EventError>;
 
-pub(super) fn parse_charge(object: Value, at: Timestamp) -> Parsed {
+pub(super) fn parse_charge(object: &Json<'_>, at: Timestamp) -> Parsed {
     let raw: RawCharge = parse(object)?;
     let charge = Charge {
         refunded: raw.amount_refunded,
         captured: raw.amount_captured,
     };
-    Ok(payment_of(raw.payment_intent.as_ref())
-        .map(|payment| (payment, Fact::Charge { at, charge })))
+    Ok(payment_of(object).map(|payment| (payment, Fact::Charge { at, charge })))
 }
 
-pub(super) fn parse_refund(object: Value, at: Timestamp) -> Parsed {
+pub(super) fn parse_refund(object: &Json<'_>, at: Timestamp) -> Parsed {
     let raw: RawRefund = parse(object)?;
     let status = match raw.status.as_deref() {
         Some("failed" | "canceled") => RefundStatus::Undone,
@@ -61,11 +57,10 @@ pub(super) fn parse_refund(object: Value, at: Timestamp) -> Parsed {
         currency: raw.currency,
     };
     let id = raw.id;
-    Ok(payment_of(raw.payment_intent.as_ref())
-        .map(|payment| (payment, Fact::Refund { at, id, refund })))
+    Ok(payment_of(object).map(|payment| (payment, Fact::Refund { at, id, refund })))
 }
 
-pub(super) fn parse_dispute(object: Value, at: Timestamp) -> Parsed {
+pub(super) fn parse_dispute(object: &Json<'_>, at: Timestamp) -> Parsed {
     let raw: RawDispute = parse(object)?;
     let status = match raw.status.as_str() {
         "won" => DisputeStatus::Won,
@@ -78,14 +73,13 @@ pub(super) fn parse_dispute(object: Value, at: Timestamp) -> Parsed {
         _ => DisputeStatus::Open,
     };
     let (id, dispute) = (raw.id, Dispute { status });
-    Ok(payment_of(raw.payment_intent.as_ref())
-        .map(|payment| (payment, Fact::Dispute { at, id, dispute })))
+    Ok(payment_of(object).map(|payment| (payment, Fact::Dispute { at, id, dispute })))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, EventError> {
-    serde_json::from_value(object).map_err(|_| EventError::Malformed)
+fn parse<T: serde::de::DeserializeOwned>(object: &Json<'_>) -> Result<T, EventError> {
+    json::take(object).map_err(|_| EventError::Malformed)
 }
 
-fn payment_of(field: Option<&Value>) -> Option<PaymentId> {
-    PaymentId::parse(&id_of(field?)?)
+fn payment_of(object: &Json<'_>) -> Option<PaymentId> {
+    PaymentId::parse(&id_of(object.get("payment_intent")?)?)
 }

@@ -3,12 +3,10 @@
 //! Shapes: `Checkout.Session`, `Charge` and `LineItem` of the npm package `stripe` 23.1.0, API version 2026-10-28.endive.
 //! What is nullable or optional there may be null or missing here; so may what we could do without.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::domain::id::OrderId;
+use crate::domain::json::{self, Json};
 use crate::domain::payment::{Amount, PaymentId, Standing};
 use crate::domain::purchase::{Buyer, Purchase, TaxId};
 use crate::domain::settings::{Mode, Product, ProductId, Settings, StripeSettings};
@@ -90,9 +88,9 @@ impl Session {
     ///
     /// # Errors
     /// [`EventError::Malformed`] or [`EventError::SessionId`].
-    pub fn parse(object: Value, settings: &StripeSettings) -> Result<Self, EventError> {
-        let raw: RawSession = serde_json::from_value(object).map_err(|_| EventError::Malformed)?;
-        raw.parse(settings)
+    pub fn parse(object: &Json<'_>, settings: &StripeSettings) -> Result<Self, EventError> {
+        let raw: RawSession = json::take(object).map_err(|_| EventError::Malformed)?;
+        raw.parse(object, settings)
     }
 
     /// Whether it is of the other world than the key is.
@@ -192,10 +190,11 @@ impl Session {
 /// # Errors
 /// [`EventError::Malformed`].
 pub fn parse_line_items(body: &[u8]) -> Result<(Vec<String>, Option<String>), EventError> {
-    let list: RawList = serde_json::from_slice(body).map_err(|_| EventError::Malformed)?;
+    let tree = Json::parse_bytes(body).map_err(|_| EventError::Malformed)?;
+    let list: RawList = json::take(&tree).map_err(|_| EventError::Malformed)?;
     let after = list.data.last().filter(|_| list.has_more);
     let after = after.and_then(|item| item.id.clone());
-    Ok((list.prices(), after))
+    Ok((prices(&tree), after))
 }
 
 #[derive(Deserialize)]
@@ -206,15 +205,12 @@ struct RawSession {
     status: Option<String>,
     payment_status: Option<String>,
     created: Option<i64>,
-    payment_intent: Option<Value>,
-    payment_link: Option<Value>,
     amount_total: Option<i64>,
     currency: Option<String>,
     customer_email: Option<String>,
     customer_details: Option<RawCustomer>,
     collected_information: Option<RawCollected>,
     custom_fields: Option<Vec<RawField>>,
-    metadata: Option<BTreeMap<String, Value>>,
     line_items: Option<RawList>,
 }
 
@@ -280,13 +276,6 @@ struct RawList {
 #[derive(Deserialize)]
 struct RawLineItem {
     id: Option<String>,
-    price: Option<Value>,
-}
-
-/// An expanded payment intent, with its expanded charge.
-#[derive(Default, Deserialize)]
-struct RawIntent {
-    latest_charge: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -298,35 +287,31 @@ struct RawCharge {
 }
 
 impl RawSession {
-    fn parse(self, settings: &StripeSettings) -> Result<Session, EventError> {
+    /// The rest is in `object`: what may be an id or the whole thing, and what the shop named itself.
+    fn parse(self, object: &Json<'_>, settings: &StripeSettings) -> Result<Session, EventError> {
         let order = OrderId::from_session(&self.id).ok_or(EventError::SessionId)?;
-        let charge = self.charge();
+        let intent = object.get("payment_intent");
+        let charge = intent.and_then(expanded_charge);
         let created = self.created.unwrap_or_default();
         let paid_at = charge.as_ref().map_or(created, |charge| charge.created);
         let buyer = self.buyer(settings);
         let amount = self.amount_total.zip(self.currency.clone());
-        let product = self
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.get("product"));
+        let metadata = object.get("metadata");
+        let product = metadata.and_then(|metadata| metadata.get("product"));
         Ok(Session {
             order,
             mode: self.livemode.map(Mode::from_livemode),
             progress: self.progress(),
-            payment: self
-                .payment_intent
-                .as_ref()
-                .and_then(id_of)
-                .and_then(|id| PaymentId::parse(&id)),
+            payment: intent.and_then(id_of).and_then(|id| PaymentId::parse(&id)),
             paid_at: Timestamp::from_secs(paid_at),
             charge: charge.map(ChargeState::from),
             buyer,
             amount: amount.map(|(total, currency)| Amount { total, currency }),
-            metadata_product: product.and_then(Value::as_str).map(str::to_owned),
-            payment_link: self.payment_link.as_ref().and_then(id_of),
+            metadata_product: product.and_then(Json::as_str).map(str::to_owned),
+            payment_link: object.get("payment_link").and_then(id_of),
             line_items: self.line_items.map(|list| LineItems {
                 has_more: list.has_more,
-                prices: list.prices(),
+                prices: object.get("line_items").map(prices).unwrap_or_default(),
             }),
         })
     }
@@ -345,12 +330,6 @@ impl RawSession {
             ("payment", _, _) => Progress::Pending,
             _ => Progress::OtherKind,
         }
-    }
-
-    /// The expanded charge; an id alone tells nothing.
-    fn charge(&self) -> Option<RawCharge> {
-        let intent: RawIntent = serde_json::from_value(self.payment_intent.clone()?).ok()?;
-        serde_json::from_value(intent.latest_charge?).ok()
     }
 
     fn buyer(&self, settings: &StripeSettings) -> Option<Buyer> {
@@ -421,11 +400,18 @@ impl RawField {
     }
 }
 
-impl RawList {
-    fn prices(&self) -> Vec<String> {
-        let prices = self.data.iter().filter_map(|item| item.price.as_ref());
-        prices.filter_map(id_of).collect()
-    }
+/// The prices of a list of line items.
+fn prices(list: &Json<'_>) -> Vec<String> {
+    let Some(Json::Array(items)) = list.get("data") else {
+        return Vec::new();
+    };
+    let prices = items.iter().filter_map(|item| item.get("price"));
+    prices.filter_map(id_of).collect()
+}
+
+/// The charge of a payment intent, if both are expanded; an id alone tells nothing.
+fn expanded_charge(intent: &Json<'_>) -> Option<RawCharge> {
+    json::take(intent.get("latest_charge")?).ok()
 }
 
 impl From<RawCharge> for ChargeState {
@@ -465,7 +451,7 @@ fn first_readable<const N: usize>(candidates: [Option<&str>; N]) -> Option<Strin
 }
 
 /// An expandable field: an id, or the whole object (<https://docs.stripe.com/api/expanding_objects>).
-pub(super) fn id_of(field: &Value) -> Option<String> {
+pub(super) fn id_of(field: &Json<'_>) -> Option<String> {
     field
         .as_str()
         .or_else(|| field.get("id")?.as_str())

@@ -15,6 +15,7 @@
 //!   the directory's offsets are moved; everything else of every record stays.
 //! - **New files go into the top folder** if everything is in one folder, else to the root.
 
+mod crc;
 mod cut;
 mod ends;
 mod format;

@@ -1,5 +1,6 @@
 //! Names of entries: which are safe, which are the same, and where a new file goes.
 
+use super::crc::crc32;
 use super::format::{EXTRA_UNICODE_PATH, extras, u32_at};
 use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hasher};
@@ -102,7 +103,7 @@ pub(super) fn unicode_name<'a>(
     ) else {
         return Err(UnsoundPath);
     };
-    let made_for = crc == crc32fast::hash(name);
+    let made_for = crc == crc32(name);
     Ok(Some(unicode).filter(|unicode| made_for && *unicode != name))
 }
 

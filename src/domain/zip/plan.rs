@@ -38,11 +38,6 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
-    /// The `zip` crate does not make entries of the new files.
-    NewEntry {
-        /// What it says.
-        reason: String,
-    },
     /// The archive has no entry of this name, or its local header was not read.
     NoSuchEntry {
         /// The name.
@@ -144,7 +139,6 @@ impl fmt::Display for PlanError {
                 "the archive's '{name}' is cut out, but there is no new one"
             ),
             Self::Repeated { name } => write!(f, "'{name}' is given twice"),
-            Self::NewEntry { reason } => write!(f, "the new files make no entries: {reason}"),
             Self::NoSuchEntry { name } => write!(f, "the archive has no entry '{name}'"),
             Self::Unsuited { name } => write!(f, "nothing can be put in front of '{name}'"),
             Self::OtherArchive => f.write_str("index and entries are not of one archive"),

@@ -147,7 +147,7 @@ impl FirstLook {
         });
         let top = self.top.found();
         let place = top.as_ref().map(|top| top.name.as_bytes());
-        let mut replaced = Vec::new();
+        let mut replaced: Vec<Replaced> = Vec::new();
         for candidate in self.candidates {
             if candidate.folder.as_deref() != place {
                 continue;
@@ -159,13 +159,16 @@ impl FirstLook {
                     name,
                 });
             }
-            replaced.push(candidate.entry);
+            // In the order of their local headers.
+            let before =
+                |known: &Replaced| known.header.local_at <= candidate.entry.header.local_at;
+            let position = replaced.partition_point(before);
+            replaced.insert(position, candidate.entry);
         }
         // New files that replace none leave a JAR's signature valid: it is by file.
         if let Some((at, name)) = self.signature.filter(|_| !replaced.is_empty()) {
             return Err(Rejection::Signed { at, name });
         }
-        replaced.sort_by_key(|entry| entry.header.local_at);
         Ok(Findings {
             top,
             replaced,

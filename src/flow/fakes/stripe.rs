@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{Fault, Town, broken, settings};
 use crate::domain::id::OrderId;
+use crate::domain::json::{self, Json};
 use crate::domain::payment::{self, Payment, PaymentCommand, PaymentId, PaymentReply};
 use crate::domain::stripe::Session;
 use crate::flow::errands;
@@ -37,7 +38,7 @@ impl Payments for FakePayments {
         command: PaymentCommand,
     ) -> Result<PaymentReply, Unavailable> {
         // As it goes over the wire.
-        let command = serde_json::from_str(&serde_json::to_string(&command).unwrap()).unwrap();
+        let command = json::read(&json::write(&command).unwrap()).unwrap();
         match self.faults.borrow_mut().pop_front() {
             Some(Fault::NotDone) => Err(broken()),
             Some(Fault::DoneButFailed) => {
@@ -46,7 +47,7 @@ impl Payments for FakePayments {
             }
             None => {
                 let reply = self.decide(payment.as_str(), command);
-                Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+                Ok(json::read(&json::write(&reply).unwrap()).unwrap())
             }
         }
     }
@@ -84,13 +85,13 @@ impl StripeApi for FakeStripe {
             return Err(error);
         }
         let session = self.sessions.borrow().get(order.as_str()).cloned();
-        Ok(session.map(|session| Session::parse(session, &settings().stripe).unwrap()))
+        Ok(session.map(|session| Session::parse(&parsed(&session), &settings().stripe).unwrap()))
     }
 
-    async fn event(&self, id: &str) -> Result<Option<serde_json::Value>, ApiError> {
+    async fn event(&self, id: &str) -> Result<Option<Json<'static>>, ApiError> {
         self.asked.set(self.asked.get() + 1);
         let events = self.events.borrow();
-        Ok(events.iter().find(|event| event["id"] == *id).cloned())
+        Ok(events.iter().find(|event| event["id"] == *id).map(parsed))
     }
 
     async fn events(&self, query: &EventsQuery) -> Result<EventPage, ApiError> {
@@ -114,8 +115,13 @@ impl StripeApi for FakeStripe {
         events.truncate(FAKE_PAGE);
         let last = events.last().map(|event| event["id"].as_str().unwrap());
         let next = last.filter(|_| more).map(str::to_owned);
+        let events = events.iter().map(parsed).collect();
         Ok(EventPage { events, next })
     }
+}
+
+fn parsed(json: &serde_json::Value) -> Json<'static> {
+    Json::parse(&json.to_string()).unwrap().into_owned()
 }
 
 /// The watchdog's notebook.
