@@ -10,6 +10,7 @@ import { cost } from './parts/cost.mjs';
 import { downloads } from './parts/downloads.mjs';
 import { entries } from './parts/entries.mjs';
 import { insertions } from './parts/insertions.mjs';
+import { memory } from './parts/memory.mjs';
 import { micro } from './parts/micro.mjs';
 import { ranges } from './parts/ranges.mjs';
 import { redemption } from './parts/redemption.mjs';
@@ -17,7 +18,7 @@ import { size } from './parts/size.mjs';
 import { write } from './report.mjs';
 import { Runtime } from './runtime.mjs';
 
-const PARTS = { downloads, entries, insertions, ranges, concurrency, redemption, size, micro, cost };
+const PARTS = { downloads, memory, entries, insertions, ranges, concurrency, redemption, size, micro, cost };
 const RESULTS = join(ROOT, 'tests', 'bench', 'results.json');
 const USAGE = `Try: npm run bench -- --quick, or a part of it: npm run bench -- ${Object.keys(PARTS).join(' ')}`;
 

@@ -1,13 +1,17 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { runtimes } from '../memory/processes.mjs';
 
 const NS = 1e9;
 /** What resets VmHWM, the peak of resident memory: proc(5), /proc/pid/clear_refs. */
 const RESET_PEAK = '5';
 
-/** CPU and memory of the runtimes that this process started. Linux alone. */
+/** CPU and memory of a runtime's processes. Linux alone. */
 export class Meter {
-  #pids = runtimes();
+  #pids;
+
+  /** @param {number[]} pids */
+  constructor(pids) {
+    this.#pids = pids;
+  }
 
   /** Begins: CPU and peak count from here. */
   start() {
@@ -20,6 +24,15 @@ export class Meter {
   stop() {
     const peakBytes = this.#sum('VmHWM');
     return { cpuSeconds: this.#cpuSeconds() - this.cpu, peakBytes, grownBytes: peakBytes - this.residentBytes };
+  }
+
+  /**
+   * What is resident now, and the most that ever was since the start.
+   * @returns {{ peakBytes: number, programBytes: number, ownBytes: number }} `programBytes`: mapped files, which is the
+   * runtime's program; `ownBytes`: the rest
+   */
+  memory() {
+    return { peakBytes: this.#sum('VmHWM'), programBytes: this.#sum('RssFile'), ownBytes: this.#sum('RssAnon') };
   }
 
   /** To the nanosecond: the ticks of /proc/pid/stat are 10 ms. A thread that ended takes its time along. */

@@ -41,7 +41,7 @@ export function report(results) {
     circumstances(results),
     '## What was to be reached',
     table(['part', 'target', 'found', ''], targets(results).map(({ part, target, found, met }) => [part, target, found, { true: 'met', false: '**missed**', null: '–' }[met]])),
-    ...[downloads, entries, insertions, ranges, concurrency, redemption, size, micro, cost].flatMap((section) => (results[section.name] ? section(results[section.name]) : [])),
+    ...[downloads, memory, entries, insertions, ranges, concurrency, redemption, size, micro, cost].flatMap((section) => (results[section.name] ? section(results[section.name]) : [])),
   ];
   return `${sections.join('\n\n')}\n`;
 }
@@ -69,8 +69,29 @@ function downloads({ rows, growth }) {
   return [
     '## 1. One download',
     table(['variant', 'MB', 'throughput', 'to raw', 'CPU', 'to raw', 'to ours', 'first byte', 'peak', 'over warm'], body),
+    'Each is alone in its process, and has made copies of the smallest archive before. What the others take for a copy depends on what they have left of the one before: the above is in memory that was kept, this is the first of its size. Ours can take no less than R2 alone, so no more than `to raw` can be found `to ours`.',
+    table(['first of its size', 'MB', 'throughput', 'CPU', 'to raw', 'to ours'], rows.filter(({ first }) => first).map(({ first }) => [NAMES[first.variant], first.mb, `${(first.bytesPerSecond.median / 1e6).toFixed(0)} MB/s`, seconds(first.cpuSeconds), ratio(first.cpuToRaw), ratio(first.cpuToOurs)])),
     'Growth per GB, by least squares over the sizes:',
     table(['variant', 'CPU', 'peak memory'], growth.map((row) => [NAMES[row.variant], row.cpuSecondsPerGb === null ? '–' : `${row.cpuSecondsPerGb.toFixed(2)} s`, row.peakBytesPerGb === null ? '–' : mib(row.peakBytesPerGb)])),
+  ];
+}
+
+function memory({ copies, rows, steps }) {
+  const over = (found, from) => mib(found - from);
+  const names = { bare: 'nothing (the same twice)', control: 'a bare script with the same bindings', 'rust-zip': NAMES['rust-zip'], ours: NAMES.ours, 'ours without TurboFan': `${NAMES.ours}, V8 without TurboFan` };
+  const cases = rows.map(({ case: name, rawUsed, used }) => [
+    names[name], mib(rawUsed.peakBytes), mib(used.peakBytes), over(used.peakBytes, rawUsed.peakBytes), over(used.programBytes, rawUsed.programBytes), over(used.ownBytes, rawUsed.ownBytes),
+  ]);
+  const walked = steps.map((step, at) => {
+    const from = steps[at - 1] ?? { programBytes: 0, ownBytes: 0 };
+    return [step.step, mib(step.peakBytes), over(step.programBytes, from.programBytes), over(step.ownBytes, from.ownBytes)];
+  });
+  return [
+    '### Where the memory is',
+    `Resident after ${copies} copies of 1 MB. In one process R2 alone was used, in another what is in the runtime beside it. The runtime's program is a file whose pages are read in when they are first run.`,
+    table(['in the runtime beside R2 alone', 'peak, R2 used', 'peak, it used', 'over', "of it the runtime's program", 'its own'], cases),
+    'Step by step, in one process:',
+    table(['step', 'peak', "more of the runtime's program", 'more of its own'], walked),
   ];
 }
 
@@ -85,7 +106,7 @@ function entries({ rows }) {
 function insertions({ mb, rows }) {
   return [
     '## 3. Insertions',
-    table(['insertions', `pump, ${mb} MB`, 'segments', 'throughput to raw', 'CPU to raw'], rows.map((row) => [row.insertions, row.pump, row.segments, ratio(row.throughputToRaw), ratio(row.cpuToRaw)])),
+    table(['insertions', `pump, ${mb} MB`, 'segments', 'throughput to raw', 'CPU to raw', 'over warm'], rows.map((row) => [row.insertions, row.pump, row.segments, ratio(row.throughputToRaw), ratio(row.cpuToRaw), row.grownBytes ? mib(row.grownBytes.median) : ''])),
   ];
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
+import { runtimes } from '../memory/processes.mjs';
 import { Meter } from './meter.mjs';
 import { SECRETS, counting, ours, productOf, rustZip, variant } from './workers.mjs';
 
@@ -10,8 +11,10 @@ import { SECRETS, counting, ours, productOf, rustZip, variant } from './workers.
 const SETTLE_MS = 40;
 
 /**
- * All variants in one runtime, each behind a socket of its own: nothing stands between the client and a Worker.
- * Storage lies in `folder`, so that it outlives a runtime.
+ * Some variants in one runtime, each behind a socket of its own: nothing stands between the client and a Worker.
+ * Storage lies in `folder`, so that it outlives a runtime; several may run side by side, if what is in the bucket was
+ * put there before. Only its own process is metered, so a variant that is alone in one pays for its own garbage, and
+ * for no other's.
  */
 export class Runtime {
   #mf;
@@ -19,12 +22,17 @@ export class Runtime {
 
   /**
    * @param {string} folder
-   * @param {{ archives: string[], variants: string[], counted?: boolean }} what `counted`: ours counts what it does
+   * @param {{ archives: string[], variants: string[], counted?: boolean, product?: boolean, v8Flags?: string[] }} what
+   *   `counted`: ours counts what it does; `product`: ours is there at all
    */
-  static async start(folder, { archives, variants, counted = false }) {
-    const workers = [counted ? counting(archives) : ours(archives)];
+  static async start(folder, { archives, variants, counted = false, product = true, v8Flags = [] }) {
+    const workers = [];
+    if (product) workers.push(counted ? counting(archives) : ours(archives));
     for (const name of variants) workers.push(name === 'rust-zip' ? await rustZip() : await variant(name));
     const runtime = new Runtime();
+    const others = runtimes();
+    // Read by Miniflare when it starts workerd.
+    process.env.MINIFLARE_WORKERD_V8_FLAGS = v8Flags.join(' ');
     runtime.#mf = new Miniflare(convertV4MiniflareOptions({
       resourcePersistencePath: folder,
       log: new Log(LogLevel.ERROR),
@@ -35,7 +43,7 @@ export class Runtime {
     }));
     await runtime.#mf.ready;
     for (const { name } of workers) runtime.#addresses.set(name, (await runtime.#mf.unsafeGetDirectURL(name)).origin);
-    runtime.meter = new Meter();
+    runtime.meter = new Meter(runtimes().filter((pid) => !others.includes(pid)));
     return runtime;
   }
 

@@ -32,6 +32,7 @@ export const VARIANTS = {
 /** Objects that a variant has, or asks: its own, or another Worker's. */
 const OBJECTS = {
   raw: { COUNTERS: { className: 'Counter', useSQLite: true } },
+  control: { COUNTERS: { className: 'Counter', useSQLite: true } },
   referee: {
     COUNTERS: { className: 'Counter', scriptName: 'raw', useSQLite: true },
     ORDERS: { className: 'Order', scriptName: 'ours', useSQLite: true },
@@ -101,7 +102,11 @@ export async function rustZip() {
 
 function neighbour(name) {
   const durableObjects = OBJECTS[name] ?? {};
-  return { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, durableObjects };
+  const worker = { name, compatibilityDate: COMPATIBILITY_DATE, r2Buckets: { ARCHIVES: { id: BUCKET } }, durableObjects };
+  if (name !== 'control') return worker;
+  // As the product has them.
+  const { kvNamespaces, ratelimits } = ours([]);
+  return { ...worker, kvNamespaces, ratelimits };
 }
 
 function esModule(folder, main, wasm) {
