@@ -57,10 +57,14 @@ pub(super) fn now() -> Timestamp {
 /// The settings, from variables and secrets. They are an isolate's for as long as it lives: other settings are another
 /// deployment.
 pub(super) fn settings(env: &Env) -> Result<Rc<Settings>, SettingsErrors> {
-    SETTINGS.with(|known| {
-        let parse = || Settings::parse(|name| setting(env, name)).map(Rc::new);
-        known.get_or_init(parse).clone()
-    })
+    SETTINGS.with(|known| known.get_or_init(|| parsed(env)).clone())
+}
+
+/// Once per isolate, and so not a part of what each request runs.
+#[cold]
+#[inline(never)]
+fn parsed(env: &Env) -> Result<Rc<Settings>, SettingsErrors> {
+    Settings::parse(|name| setting(env, name)).map(Rc::new)
 }
 
 /// The bindings that a setting depends on.

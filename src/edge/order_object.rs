@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 
+use futures_util::FutureExt as _;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::answer::{self, log_line};
@@ -77,12 +78,15 @@ impl DurableObject for Order {
         let body = request.text().await?;
         match request.path().as_str() {
             "/inspect" => Response::ok(self.inspect().map_err(in_runtime_words)?),
-            payment_object::PATH => PaymentStorage(&self.state).answer(&body).await,
+            payment_object::PATH => {
+                let payment = PaymentStorage(&self.state);
+                payment.answer(&body).boxed_local().await
+            }
             "/address" => answer::to_ourselves(&self.ask_address(&body).map_err(in_runtime_words)?),
             operator_object::UNTOLD_PATH => {
                 answer::to_ourselves(&self.operator().untold().map_err(in_runtime_words)?)
             }
-            operator_object::PATH => self.operator().take(&body).await,
+            operator_object::PATH => self.operator().take(&body).boxed_local().await,
             _ => {
                 let command: Command = parse(&body)?;
                 // Whoever asks again sets the alarm again: should one ever be lost, this heals it.
@@ -122,7 +126,7 @@ impl DurableObject for Order {
                 ("detail", error.to_string().into()),
             ]);
         }
-        if let Err(error) = self.ring().await {
+        if let Err(error) = self.ring().boxed_local().await {
             log_line(vec![
                 ("alarm", "object".into()),
                 ("detail", error.to_string().into()),
@@ -266,7 +270,7 @@ impl Order {
         self.known()?;
         self.is_read.set(false);
         let before = self.stored.take();
-        let (after, reply) = order::decide(before.clone(), command.clone(), self.limits()?, now);
+        let (after, reply) = decided(before.clone(), command.clone(), self.limits()?, now);
         if before.is_some() && after.is_none() {
             document::remove(&self.state, Role::Order)?;
             return Ok((reply, true));
@@ -381,6 +385,17 @@ impl Order {
         let kv = kv.map(|at| at.max(now.plus_secs(kv_pause_secs)));
         Ok(errand.into_iter().chain(mail).chain(kv).min())
     }
+}
+
+/// The rule, in a function of its own: see [`super::routes`] on what large ones cost.
+#[inline(never)]
+fn decided(
+    before: Option<order::Order>,
+    command: Command,
+    limits: &Limits,
+    now: Timestamp,
+) -> (Option<order::Order>, Reply) {
+    order::decide(before, command, limits, now)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use futures_util::FutureExt as _;
 use worker::{Context, Date, Env, Request, Response};
 
 use super::answer::{self, Asked, log_line};
@@ -74,6 +75,13 @@ pub(super) async fn serve(request: Request, env: &Env, ctx: &Context) -> worker:
         .or_else(|failure| answer::failed(&asked, &failure, token.as_deref()))
 }
 
+impl From<Result<Response, Failure>> for Outcome {
+    fn from(response: Result<Response, Failure>) -> Self {
+        let note = None;
+        Self { response, note }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Route {
     Webhook,
@@ -142,45 +150,32 @@ impl Route {
         token: &mut Option<String>,
     ) -> Outcome {
         let settings = match (self, settings) {
-            (Self::Nowhere, _) => {
-                return Outcome {
-                    response: Err(Failure::NotFound),
-                    note: None,
-                };
-            }
-            (Self::Health, settings) => {
-                return Outcome {
-                    response: health(call, settings).await,
-                    note: None,
-                };
-            }
-            (_, Err(errors)) => {
-                return Outcome {
-                    response: Err(Failure::Settings(errors)),
-                    note: None,
-                };
-            }
+            (Self::Nowhere, _) => return Err(Failure::NotFound).into(),
+            (Self::Health, settings) => return health(call, settings).boxed_local().await.into(),
+            (_, Err(errors)) => return Err(Failure::Settings(errors)).into(),
             (_, Ok(settings)) => settings,
         };
-        let response = match self {
-            Self::Webhook => return webhook(call, &settings).await,
-            Self::Links | Self::Revoke => links(call, &settings, self).await,
+        let settings = &*settings;
+        // Each in a box: a route that is inlined here makes this function larger for all, and V8 takes hundreds of bytes
+        // of memory for each byte of a function that it compiles anew.
+        let answered = match self {
+            Self::Webhook => return webhook(call, settings).boxed_local().await,
+            Self::Links | Self::Revoke => links(call, settings, self).boxed_local(),
             Self::Page => match call.url.query("session_id") {
-                Some(session_id) => success::page(call, &settings, &session_id).await,
-                None => download::page(call, &settings, token).await,
+                Some(session) => {
+                    async move { success::page(call, settings, &session).await }.boxed_local()
+                }
+                None => download::page(call, settings, token).boxed_local(),
             },
-            Self::Copy => download::copy(call, &settings).await,
-            Self::Renew => renewal::renew(call, &settings, token).await,
-            Self::Recover => renewal::recover(call, &settings).await,
-            Self::Logo => logo(call, &settings).await,
-            Self::Order => order(call, &settings).await,
-            Self::Dev => dev::serve(call, &settings).await,
-            Self::Health | Self::Nowhere => Err(Failure::NotFound),
+            Self::Copy => download::copy(call, settings).boxed_local(),
+            Self::Renew => renewal::renew(call, settings, token).boxed_local(),
+            Self::Recover => renewal::recover(call, settings).boxed_local(),
+            Self::Logo => logo(call, settings).boxed_local(),
+            Self::Order => order(call, settings).boxed_local(),
+            Self::Dev => dev::serve(call, settings).boxed_local(),
+            Self::Health | Self::Nowhere => return Err(Failure::NotFound).into(),
         };
-        Outcome {
-            response,
-            note: None,
-        }
+        answered.await.into()
     }
 }
 

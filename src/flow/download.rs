@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::pin::pin;
 
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
 use crate::domain::copy::{self, Texts};
@@ -421,7 +422,8 @@ impl<O: Orders, A: Archives, K: Tombstones + Verdicts, M: Memory> World<'_, O, A
         let verdict = match self.memory.verdict(&info.etag) {
             Some(verdict) => verdict,
             None => {
-                let verdict = self.judge(product, info).await?;
+                // In a box, so that what is rare is not part of what each click runs.
+                let verdict = self.judge(product, info).boxed_local().await?;
                 self.memory.keep_verdict(&info.etag, &verdict);
                 verdict
             }
