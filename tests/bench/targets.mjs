@@ -27,7 +27,7 @@ function downloads(found) {
   for (const [variant, times] of [['jszip', 8], ['rust-zip', 8], ['zipjs', 5]]) {
     const again = row(variant, 200);
     // Ours can't take less than R2 alone: more than this could not be found.
-    const most = (found) => (found ? ` times; ${found.cpuToRaw.median.toPrecision(3)} times raw` : '');
+    const most = (found) => (found?.cpuToRaw ? ` times; ${found.cpuToRaw.median.toPrecision(3)} times raw` : '');
     const target = `CPU of ${variant} at 200 MB at least ${times} times ours`;
     list.push(atLeast('1', `${target}, in memory that it kept`, again?.cpuToOurs?.median, times, most(again)));
     list.push(atLeast('1', `${target}, the first of its size`, again?.first?.cpuToOurs.median, times, most(again?.first)));
