@@ -464,26 +464,22 @@ proptest! {
     }
 }
 
+/// One browser, by a lease that it has or gets: all of a range, to its end.
+fn fetch(life: &mut Life, range: Range<u8>, open_ended: bool) {
+    life.step(Step::Redeem { browser: 0 });
+    life.begin(life.leases.len() - 1, range, open_ended);
+    life.send(0, TOTAL);
+    life.step(Step::End {
+        stream: 0,
+        heard: true,
+    });
+}
+
 #[test]
 fn two_half_copies_of_one_browser_are_one_copy() {
     let mut life = Life::new(1, 1_800);
-    for (from, to) in [(0, 94), (94, TOTAL)] {
-        life.step(Step::Redeem { browser: 1 });
-        let lease = life.leases.len() - 1;
-        life.step(Step::Begin {
-            lease,
-            from,
-            to,
-            open_ended: false,
-        });
-        life.step(Step::Send {
-            stream: 0,
-            bytes: TOTAL,
-        });
-        life.step(Step::End {
-            stream: 0,
-            heard: true,
-        });
+    for range in [0..94, 94..TOTAL] {
+        fetch(&mut life, range, false);
         life.step(Step::Wait(1_801));
         life.check();
     }
@@ -494,23 +490,8 @@ fn two_half_copies_of_one_browser_are_one_copy() {
 #[test]
 fn a_lease_that_sent_nothing_hands_on_what_came_before_it() {
     let mut life = Life::new(1, 1_800);
-    for (from, to) in [(0, 6), (6, TOTAL)] {
-        life.step(Step::Redeem { browser: 0 });
-        let lease = life.leases.len() - 1;
-        life.step(Step::Begin {
-            lease,
-            from,
-            to,
-            open_ended: true,
-        });
-        life.step(Step::Send {
-            stream: 0,
-            bytes: TOTAL,
-        });
-        life.step(Step::End {
-            stream: 0,
-            heard: true,
-        });
+    for range in [0..6, 6..TOTAL] {
+        fetch(&mut life, range, true);
         // Twice over: the lease between is never used.
         for _ in 0..2 {
             life.step(Step::Wait(1_801));
