@@ -21,7 +21,7 @@ use crate::domain::alarm::{Cause, Code};
 use crate::domain::id::OrderId;
 use crate::domain::json;
 use crate::domain::mail::Schedule;
-use crate::domain::order::{self, Command, Ended, Link, Note, Reply};
+use crate::domain::order::{self, Command, Ended, Link, Note, Reply, Waking};
 use crate::domain::payment::Payment;
 use crate::domain::settings::{Limits, SettingsErrors};
 use crate::domain::time::Timestamp;
@@ -49,21 +49,13 @@ pub struct Order {
     stored: RefCell<Option<order::Order>>,
     is_read: Cell<bool>,
     /// As far as this instance knows.
-    alarm: Cell<AlarmSet>,
-}
-
-/// When the alarm rings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AlarmSet {
-    Unknown,
-    Never,
-    At(Timestamp),
+    alarm: Cell<Waking>,
 }
 
 impl DurableObject for Order {
     fn new(state: State, env: Env) -> Self {
         let limits = Limits::parse(|name| bindings::setting(&env, name));
-        let alarm = Cell::new(AlarmSet::Unknown);
+        let alarm = Cell::new(Waking::Unknown);
         Self {
             state,
             env,
@@ -112,7 +104,7 @@ impl DurableObject for Order {
     /// alarm is set again, also if the order can't be read right now; and it is set before anything is done, since
     /// the object may die on the way.
     async fn alarm(&self) -> Result<Response> {
-        self.alarm.set(AlarmSet::Unknown);
+        self.alarm.set(Waking::Unknown);
         let speedup = bindings::settings(&self.env).map_or(1, |settings| settings.mail.speedup);
         let pause_secs = Schedule::new(speedup).pause_secs(1);
         if let Err(error) = self
@@ -342,27 +334,26 @@ impl Order {
             Some(order) => Some(self.due_at(order, pause_secs, now)?),
             None => None,
         };
+        let storage = self.state.storage();
         let Some(due_at) = due_at else {
-            return self.state.storage().delete_alarm().await;
+            self.alarm.set(Waking::Never);
+            return storage.delete_alarm().await;
         };
-        match (due_at, self.alarm.get()) {
-            // One that rings too early costs less than one more write each time that it moves: it finds nothing due, and
-            // sets the next one.
-            (Some(at), AlarmSet::At(rings_at)) if rings_at <= at => Ok(()),
-            (Some(at), _) => {
-                self.alarm.set(AlarmSet::At(at));
+        let Some(change) = self.alarm.get().change(due_at, now) else {
+            return Ok(());
+        };
+        self.alarm.set(change);
+        let told = match change {
+            Waking::At(at) => {
                 let secs = at.secs_since(now).max(0);
-                self.state
-                    .storage()
-                    .set_alarm(secs.saturating_mul(1_000))
-                    .await
+                storage.set_alarm(secs.saturating_mul(1_000)).await
             }
-            (None, AlarmSet::Never | AlarmSet::At(_)) => Ok(()),
-            (None, AlarmSet::Unknown) => {
-                self.alarm.set(AlarmSet::Never);
-                self.state.storage().delete_alarm().await
-            }
+            Waking::Never | Waking::Unknown => storage.delete_alarm().await,
+        };
+        if told.is_err() {
+            self.alarm.set(Waking::Unknown);
         }
+        told
     }
 
     /// When the order wants to be woken, after a failure not before `pause_secs` from now.

@@ -14,6 +14,7 @@ mod grant;
 mod item;
 mod lease;
 mod outbox;
+mod waking;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub use grant::{Ended, Link, Standing, Terms, Tombstone};
 pub use item::{Item, NewItem};
 pub use lease::{Ending, Lease, Request};
 pub use outbox::{MailFailure, MailJob, MailReason, MailState, Stage};
+pub use waking::Waking;
 
 use item::Unrenewed;
 
