@@ -313,8 +313,8 @@ impl Alarms {
             | Outcome::Refused {
                 retry_after_secs, ..
             } => {
-                let wanted = retry_after_secs.map(|secs| now.plus_secs(secs));
-                self.due_at = self.due_at.max(wanted);
+                let wanted = now.plus_secs(retry_after_secs.unwrap_or_default());
+                self.due_at = self.due_at.max(Some(wanted));
                 Told::NotYet
             }
             Outcome::Never { .. } => {

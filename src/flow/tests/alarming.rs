@@ -50,6 +50,19 @@ fn a_cause_is_told_in_one_mail() {
     );
 }
 
+/// A provider may take longer to answer than the operator's mail would wait.
+#[test]
+fn the_next_attempt_is_not_before_the_answer_to_the_last() {
+    let (book, mailer) = (FakeAlarmBook::default(), FakeMailer::default());
+    assert!(raised(&book, PAID_AT));
+    mailer.takes_secs.set(24 * 3_600);
+    mailer.faults.borrow_mut().push_back(Fault::NotDone);
+    let began_at = book.due_at().unwrap();
+    let told = block_on(run(&settings(), &book, &mailer, began_at)).unwrap();
+    assert_eq!(told, Some(Told::NotYet));
+    assert!(book.due_at().unwrap() >= began_at.plus_secs(24 * 3_600));
+}
+
 #[test]
 fn whatever_fails_at_any_step_it_is_one_mail() {
     for dies_at in 0..4 {
