@@ -118,6 +118,7 @@ pub fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::json;
     use crate::domain::order::fixtures::PAID_AT;
 
     fn order(n: usize) -> OrderId {
@@ -204,7 +205,7 @@ mod tests {
         let stored = r#"{"orders":["cs_test_0"],"day":19675,"recoveries":1}"#;
         let state = recover(registered(1), PAID_AT).0.unwrap();
         assert_eq!(serde_json::to_string(&state).unwrap(), stored);
-        assert_eq!(serde_json::from_str::<Address>(stored).unwrap(), state);
+        assert_eq!(json::read::<Address>(stored).unwrap(), state);
         assert_eq!(
             AddressId::of("ada@example.com").as_str(),
             format!(

@@ -272,6 +272,8 @@ impl<'a> Text<'a> {
         if let Some((_, value)) = variables.find(|(name, _)| *name == word) {
             return Ok(*value);
         }
+        let cut = word.char_indices().nth(MAX_SHOWN_CHARS);
+        let word = cut.and_then(|(end, _)| word.get(..end)).unwrap_or(word);
         let is_new = self.unknown.iter().all(|(_, name)| *name != word);
         if is_new && self.unknown.len() < MAX_UNKNOWN {
             self.unknown.push((at, word));

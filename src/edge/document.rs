@@ -72,7 +72,8 @@ const TRAIL: &str = "delivery";
 pub(super) fn add_to_trail(state: &State, note: Note) -> Result<(), Unavailable> {
     match note {
         Note::Began(delivery) => {
-            // No index on `stream`: it would be one more row written, to find one among a few.
+            // No index on `stream`: it would be one more row written, to find one among a few. Each stream's name is drawn
+            // anew, so no two rows have the same.
             let create = format!(
                 "CREATE TABLE IF NOT EXISTS {TRAIL} (at INTEGER PRIMARY KEY, stream TEXT NOT NULL, json TEXT NOT NULL)"
             );
@@ -107,7 +108,7 @@ fn select(
     match read(query, values) {
         Ok(rows) => Ok(rows),
         Err(error) => {
-            let exists = "SELECT name AS json FROM sqlite_master WHERE name = ?";
+            let exists = "SELECT name FROM sqlite_master WHERE name = ?";
             match read(exists, vec![table.into()]) {
                 Ok(tables) if tables.is_empty() => Ok(Vec::new()),
                 _ => Err(bindings::unavailable("storage", &error)),

@@ -2,12 +2,13 @@
 
 use crate::forge::{Entry, archive};
 use crate::{NAMES, index};
+use bookplate::domain::json;
 use bookplate::domain::zip::ArchiveIndex;
 
 fn assert_unchanged(base: &[u8], stored: &str) {
     let index = index(base, &NAMES).unwrap();
     assert_eq!(serde_json::to_string(&index).unwrap(), stored);
-    assert_eq!(serde_json::from_str::<ArchiveIndex>(stored).unwrap(), index);
+    assert_eq!(json::read::<ArchiveIndex>(stored).unwrap(), index);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::json;
 use crate::domain::order::fixtures;
 
 const NOW: Timestamp = fixtures::PAID_AT;
@@ -166,8 +167,7 @@ fn stored_format_unchanged() {
         schedule(),
         NOW,
     );
-    assert_eq!(
-        serde_json::to_string(&alarms).unwrap(),
-        r#"{"known":[["mail-stuck","cs_test_1",1700000000]],"waiting":[{"cause":{"code":"mail-stuck","subject":"cs_test_1","detail":"down"},"since":1700000000}],"unnamed":0,"due_at":1700000180,"mail":null,"mails":0}"#
-    );
+    let stored = r#"{"known":[["mail-stuck","cs_test_1",1700000000]],"waiting":[{"cause":{"code":"mail-stuck","subject":"cs_test_1","detail":"down"},"since":1700000000}],"unnamed":0,"due_at":1700000180,"mail":null,"mails":0}"#;
+    assert_eq!(serde_json::to_string(&alarms).unwrap(), stored);
+    assert_eq!(json::read::<Alarms>(stored).unwrap(), alarms);
 }

@@ -3,10 +3,11 @@
 //! `serde_json` parses and writes. Only what lies between a parsed text and a type is ours: `serde_json` would compile its
 //! reader into each of our hundred types, once for every way of reading. Here a text is parsed into a tree, in the one
 //! form that there is, and a type takes from the tree what its fields name: some 100 KB of gzipped WASM less. What it
-//! can't do, nobody here needs: numbers with a fraction in a type, and serde's attributes `alias`, `flatten`, `tag` and
-//! `untagged`.
+//! can't do, nobody here needs, and a test sees to that: numbers with a fraction in a type; to read by serde's attributes
+//! `alias`, `flatten`, `other`, `tag` and `untagged`; `deny_unknown_fields`, for which there is [`read_strictly`]; a default
+//! by a function's name.
 //!
-//! An error never quotes what it met: that may be a buyer's.
+//! An error never quotes what it met, since that may be a buyer's; but the name of a field that there is none of.
 
 mod read;
 mod tree;

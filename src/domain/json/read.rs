@@ -16,6 +16,7 @@ use serde::de::{
 };
 
 use super::{Json, JsonError, Unfit};
+use crate::domain::text::clean_line;
 
 /// Fields that the type does not have.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
         if self.others == Others::Refused {
             let mut found = fields.iter().map(|(name, _)| name);
             if let Some(other) = found.find(|name| !names.contains(&&***name)) {
-                return Err(self.blame(JsonError::UnknownField(other.to_string())));
+                return Err(self.blame(JsonError::UnknownField(clean_line(other))));
             }
         }
         Ok(Values {

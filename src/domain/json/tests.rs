@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -321,4 +323,48 @@ fn a_tree_is_made_of_fields() {
     assert_eq!(tree.get("text").and_then(|text| text.get("text")), None);
     let twice = Json::parse("{\"a\":1,\"a\":2}").unwrap();
     assert_eq!(twice.get("a"), Some(&2_u64.into()));
+}
+
+/// serde writes code for these that the reader here does not call, or calls otherwise: no type that is read has them.
+#[test]
+fn no_type_asks_for_what_is_not_read() {
+    const NOT_READ: [&str; 7] = [
+        "alias",
+        "default = ",
+        "deny_unknown_fields",
+        "flatten",
+        "other",
+        "tag = ",
+        "untagged",
+    ];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut attributes = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                attributes += check_attributes(&path, &NOT_READ);
+            }
+        }
+    }
+    assert!(attributes > 10, "{attributes} were found");
+}
+
+/// How many attributes of serde's a file has.
+fn check_attributes(path: &Path, not_read: &[&str]) -> usize {
+    let source = fs::read_to_string(path).unwrap();
+    let (mut is_read, mut attributes) = (false, 0);
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[derive(") {
+            is_read = line.contains("Deserialize");
+        }
+        if line.starts_with("#[serde(") {
+            attributes += 1;
+            let asks = not_read.iter().any(|attribute| line.contains(attribute));
+            assert!(!asks || !is_read, "{}: {line}", path.display());
+        }
+    }
+    attributes
 }

@@ -1,5 +1,6 @@
 use super::fixtures::{PAID_AT, TTL_SECS, browser, id, new_item, purchase};
 use super::*;
+use crate::domain::json;
 use crate::domain::mail::{Outcome, Schedule};
 
 /// The rule, with the limits that a shop has if it says nothing.
@@ -273,7 +274,7 @@ fn order_format_unchanged() {
         license.as_str()
     );
     assert_eq!(serde_json::to_string(&order).unwrap(), stored);
-    assert_eq!(serde_json::from_str::<Order>(&stored).unwrap(), order);
+    assert_eq!(json::read::<Order>(&stored).unwrap(), order);
 }
 
 /// Somebody redeems the first item's link, and a stream of it begins.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::json;
 use crate::domain::time::Timestamp;
 
 const PRICE: i64 = 4_900;
@@ -248,7 +249,7 @@ fn payment_format_unchanged() {
             r#""order":["cs_test_1",{"total":4900,"currency":"eur"}],"revision":3,"told":0,"attempts":0}"#
         )
     );
-    assert_eq!(serde_json::from_str::<Payment>(&json).unwrap(), payment);
+    assert_eq!(json::read::<Payment>(&json).unwrap(), payment);
 }
 
 #[test]
