@@ -19,10 +19,12 @@ export function targets(results) {
 function downloads(found) {
   const row = (variant, mb) => found?.rows.find((one) => one.variant === variant && one.mb === mb);
   const ours = (mb) => row('ours', mb);
+  // The pipe is what bytes of our own behind the archive's take, in whatever language.
+  const ofPipe = (mb, key) => (row('piped', mb) ? `; one pipe alone ${row('piped', mb)[key].median.toPrecision(3)}` : '');
   const list = [
-    atLeast('1', 'throughput at 200 MB at least 0.90 of raw', ours(200)?.throughputToRaw.median, 0.9),
-    atLeast('1', 'throughput at 2,000 MB at least 0.95 of raw', ours(2000)?.throughputToRaw.median, 0.95),
-    ...[200, 2000].map((mb) => atMost('1', `CPU at ${mb} MB at most 1.1 of raw`, ours(mb)?.cpuToRaw.median, 1.1)),
+    atLeast('1', 'throughput at 200 MB at least 0.90 of raw', ours(200)?.throughputToRaw.median, 0.9, ofPipe(200, 'throughputToRaw')),
+    atLeast('1', 'throughput at 2,000 MB at least 0.95 of raw', ours(2000)?.throughputToRaw.median, 0.95, ofPipe(2000, 'throughputToRaw')),
+    ...[200, 2000].map((mb) => atMost('1', `CPU at ${mb} MB at most 1.1 of raw`, ours(mb)?.cpuToRaw.median, 1.1, ofPipe(mb, 'cpuToRaw'))),
   ];
   for (const [variant, times] of [['jszip', 8], ['rust-zip', 8], ['zipjs', 5]]) {
     const again = row(variant, 200);
