@@ -335,8 +335,7 @@ pub trait Mailer {
 pub struct Attempt {
     /// What became of it.
     pub outcome: Outcome,
-    /// When that was known, or later. A pause that follows from the answer is counted from here on: a provider may take
-    /// its time to say no.
+    /// When that was known, or later. The pause after it is counted from here on: a provider may take its time to say no.
     pub ended_at: Timestamp,
 }
 

@@ -249,7 +249,8 @@ impl MailState {
                 why,
                 retry_after_secs,
             } => {
-                self.wait(retry_after_secs.unwrap_or_default(), now);
+                let wanted_secs = retry_after_secs.unwrap_or_default();
+                self.wait(wanted_secs.max(schedule.pause_secs(self.attempts)), now);
                 self.trouble = Some(Trouble {
                     refused: false,
                     why,
